@@ -3,24 +3,30 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import lance
 import pytest
 
 from bench_db.errors import BenchDbError, DamagedStoreWarning
-from bench_db.store import indexes, maintain
+from bench_db.store import atomic, indexes, maintain
 from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import commit_of, publication
 from tests.support import damage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_boto3_s3 import S3Client
+
     from bench_db.store.database import Database
     from bench_db.store.engine import Snapshot
+    from tests.support.s3_server import S3Server
 
 _BY_COMMIT = f"`commit` = '{commit_of(2)}'"
 _RECORD = "bench_db.json"
@@ -152,16 +158,124 @@ class TestReaders:
             path.write_bytes(b"")
         assert database.has(commit_of(2)) == connect(undamaged).has(commit_of(2))
 
-    def test_a_bucket_compares_itself(self, bucket_uri: str) -> None:
+
+class TestBuckets:
+    """In a bucket a reader compares sizes and ETags by one listing, and the content where these differ from the record."""
+
+    @pytest.fixture
+    def bucket(self, server: S3Server, bucket_uri: str) -> Iterator[_Bucket]:
+        with closing(server.client()) as client:
+            yield _Bucket(client, bucket_uri)
+
+    @pytest.fixture
+    def uri(self, bucket_uri: str) -> str:
         database = connect(bucket_uri, create=True)
-        run, rows = publication(2)
-        database.publish(rows, run)
+        for number in range(4):
+            run, rows = publication(number)
+            database.publish(rows, run)
         database.optimize()
-        assert results(bucket_uri)._can_use_indexes(_BY_COMMIT)
-        assert indexes.sound(results(bucket_uri)) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
-        files = database._engine.files(RESULTS_TABLE, "_indices/")
-        assert files
-        assert not [name for name in files if name.endswith(_RECORD)]
+        return bucket_uri
+
+    def test_a_sound_index_is_used_after_one_listing(self, uri: str, server: S3Server) -> None:
+        opened = results(uri)
+        assert indexes.sound(opened) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
+        server.reset_requests()
+        assert indexes.are_usable(opened, _BY_COMMIT)
+        assert [request.method for request in server.request_log()] == ["GET"]
+        server.reset_requests()
+        assert indexes.are_usable(opened, _BY_COMMIT)
+        assert server.request_log() == []
+
+    def test_seeded_flips(self, uri: str, bucket: _Bucket) -> None:
+        truth = {name: damage.READINGS[name](connect(uri)) for name in ("has", "summary", "trend")}
+        random = Random(7)
+        for leaf in ("commit", "series_key"):
+            [key] = bucket.keys(leaf, "page_data.lance")
+            whole = bucket.get(key)
+            for _ in range(6):
+                bucket.put(key, _flipped(whole, random.randrange(8 * len(whole) // 2)))
+                assert not indexes.are_usable(results(uri), f"`{leaf}` = 1")
+                assert {name: damage.READINGS[name](connect(uri)) for name in truth} == truth
+            [problem] = connect(uri).verify().problems
+            assert (problem.table, problem.harmless, problem.example) == ("results", True, leaf)
+            bucket.put(key, whole)
+        assert connect(uri).verify().problems == ()
+
+    def test_a_change_that_keeps_the_etag_is_found_by_verify(
+        self, uri: str, bucket: _Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A bit that flips below the server leaves the ETag; a server compares the content with checksums of its own."""
+        [key] = bucket.keys("commit", "page_data.lance")
+        bucket.put(key, _flipped(bucket.get(key), 99))
+        monkeypatch.setattr(indexes, "_record_name", lambda files: indexes._records(files)[0])
+        assert indexes.are_usable(results(uri), _BY_COMMIT)
+        assert indexes.damaged(results(uri)) == ["commit"]
+
+    @pytest.mark.parametrize("record", ["bench_db.json", "bench_db-of-other-etags.json"])
+    def test_files_that_came_with_other_etags_are_read_once(
+        self, store: Path, bucket_uri: str, bucket: _Bucket, record: str
+    ) -> None:
+        """A sync of a directory brings the record of a directory, and one between buckets may upload in other parts."""
+        for path in (path for path in store.rglob("*") if path.is_file()):
+            bucket.put(f"some/prefix/{path.relative_to(store)}".replace("bench_db.json", record), path.read_bytes())
+        assert indexes.are_usable(results(bucket_uri), _BY_COMMIT)
+        [key] = bucket.keys("commit", "page_data.lance")
+        bucket.put(key, _flipped(bucket.get(key), 99))
+        assert not indexes.are_usable(results(bucket_uri), _BY_COMMIT)
+
+    def test_an_index_of_an_older_release_is_not_used_until_it_has_a_record(self, uri: str, bucket: _Bucket) -> None:
+        for leaf, _ in RESULTS_TABLE.indexes:
+            for key in bucket.keys(leaf, ".json"):
+                bucket.delete(key)
+        assert not indexes.are_usable(results(uri), _BY_COMMIT)
+        assert connect(uri).verify().problems == ()
+        connect(uri).optimize()
+        assert indexes.are_usable(results(uri), _BY_COMMIT)
+
+    def test_what_is_cleaned_leaves_no_record(self, uri: str) -> None:
+        database = connect(uri)
+        run, rows = publication(9)
+        database.publish(rows, run)
+        maintain.optimize(database._engine, kept=timedelta(0))
+        live = {part for parts in results(uri).segments().values() for part in parts}
+        listed = database._engine.files(RESULTS_TABLE, "_indices/")
+        assert {Path(name).parent.name for name in listed if name.endswith(".json")} == live
+
+    def test_a_bucket_that_is_synced_to_a_directory(self, uri: str, bucket: _Bucket, tmp_path: Path) -> None:
+        for table in connect(uri)._engine.present():
+            for name in bucket.below(f"{table}.lance/"):
+                path = tmp_path / "synced" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(bucket.get(f"some/prefix/{name}"))
+        assert indexes.are_usable(results(tmp_path / "synced"), _BY_COMMIT)
+
+
+class _Bucket:
+    """The objects of a store in a bucket."""
+
+    def __init__(self, client: S3Client, uri: str) -> None:
+        self._client = client
+        self._uri = uri
+        self._bucket = {"Bucket": uri.split("/")[2]}
+
+    def get(self, key: str) -> bytes:
+        return self._client.get_object(**self._bucket, Key=key)["Body"].read()  # type: ignore[arg-type]
+
+    def put(self, key: str, content: bytes) -> None:
+        self._client.put_object(**self._bucket, Key=key, Body=content)  # type: ignore[arg-type]
+
+    def delete(self, key: str) -> None:
+        self._client.delete_object(**self._bucket, Key=key)  # type: ignore[arg-type]
+
+    def below(self, prefix: str) -> list[str]:
+        listed = self._client.list_objects_v2(**self._bucket, Prefix=f"some/prefix/{prefix}")  # type: ignore[arg-type]
+        return [item["Key"].removeprefix("some/prefix/") for item in listed["Contents"]]
+
+    def keys(self, leaf: str, end: str) -> list[str]:
+        """Return the keys of the files of the index of a leaf whose names have this end."""
+        parts = results(self._uri).segments()[leaf]
+        names = self.below(f"{RESULTS_TABLE.directory}/_indices/")
+        return [f"some/prefix/{name}" for name in names if name.endswith(end) and name.split("/")[2] in parts]
 
 
 class TestMaintenance:
@@ -173,13 +287,17 @@ class TestMaintenance:
     ) -> None:
         """Readers scan then, and the next maintenance makes the index anew."""
 
-        def refused(path: Path, *_args: object, **_options: object) -> NoReturn:
-            raise OSError(code, os.strerror(code), str(path))
+        write = atomic.write
+
+        def refused(path: Path, chunks: Iterable[bytes]) -> None:
+            if path.name == _RECORD:
+                raise OSError(code, os.strerror(code), str(path))
+            write(path, chunks)
 
         for path in files_of(store, "commit", _RECORD):
             path.unlink()
         with monkeypatch.context() as patched, caplog.at_level("WARNING"):
-            patched.setattr(Path, "write_text", refused)
+            patched.setattr(atomic, "write", refused)
             connect(store).optimize()
         assert "the checksums of an index cannot be written, so readers scan in place of it" in caplog.text
         assert not indexes.are_usable(results(store), _BY_COMMIT)

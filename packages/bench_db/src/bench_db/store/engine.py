@@ -249,12 +249,14 @@ class Snapshot:
             salvage.require_deletions(self, fragments, every=every)
 
     def _can_use_indexes(self, where: str) -> bool:
-        """Return whether the indexes that a filter uses are sound; those of a bucket are not compared."""
+        """Return whether the indexes that a filter uses are sound."""
         if self.engine.without_indexes:
             return False
+        return self._has_no_index() or indexes.are_usable(self, where)
+
+    def _has_no_index(self) -> bool:
         place = Path(self.engine.location.child(self.table.directory)) / "_indices"
-        has_none = not self.engine.bucket and not place.exists() and not self.dataset.has_index
-        return bool(self.engine.bucket) or has_none or indexes.are_usable(self, where)
+        return (bool(self.engine.bucket) or not place.exists()) and not self.dataset.has_index
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
         """Return columns of the rows with these row ids, in their order."""

@@ -1,7 +1,8 @@
 """Checksums of the files of scalar indexes, because Lance has none: a reader scans where an index differs from its own.
 
-In a directory, maintenance writes the checksums beside the files of an index, and a process compares them before it first uses the
-index. In a bucket, which has checksums of its objects itself, a reader would read much more than a look-up needs.
+Maintenance writes the checksums beside the files of an index, and a process compares them before it first uses the index. In a
+bucket to read all of an index costs more than a look-up, so there the name of the record has a checksum of sizes and ETags, which
+one listing shows. An index that was copied may have other ETags: then its content is compared.
 """
 
 from __future__ import annotations
@@ -9,19 +10,90 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import xxhash
 
-from bench_db.errors import DamagedStoreWarning
-from bench_db.store import atomic, faults, salvage
+from bench_db.errors import BenchDbError, DamagedStoreWarning
+from bench_db.store import content, faults, salvage
 
 if TYPE_CHECKING:
-    from bench_db.store.engine import Snapshot
+    from collections.abc import Iterable, Mapping
 
-_CHECKSUMS = "bench_db.json"
+    from bench_db.store.engine import Snapshot
+    from bench_db.store.tables import StoredFile
+
+_RECORD, _RECORD_END = "bench_db", ".json"
+_DATA_END = ".lance"
 _LOG = logging.getLogger(__name__)
+
+
+class _Files:
+    """The files of the indexes of a table. In a bucket all are listed at once, because a listing is a request."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.engine = snapshot.engine
+        self.table = snapshot.table
+
+    @cached_property
+    def _listed(self) -> dict[str, StoredFile]:
+        return self.engine.files(self.table, "_indices/")
+
+    def of(self, name: str) -> dict[str, StoredFile]:
+        """Return the files of an index by their names."""
+        under = f"_indices/{name}/"
+        listed = self._listed if self.engine.bucket else self.engine.files(self.table, under)
+        return {path.removeprefix(under): file for path, file in listed.items() if path.startswith(under)}
+
+    def place(self, name: str, file: str) -> str:
+        """Return the path of a file of an index inside the store."""
+        return f"{self.table.directory}/_indices/{name}/{file}"
+
+    def is_recorded(self, name: str) -> bool:
+        """Return whether an index has a record of its checksums; one by an older release has none."""
+        return bool(_records(self.of(name)))
+
+    def is_lost(self, name: str) -> bool:
+        """Return whether an index has no file at all."""
+        return not self.of(name)
+
+    def is_sound(self, name: str, *, whole: bool = False) -> bool:
+        """Return whether an index has its checksums; `whole` reads it also where its ETags are as recorded."""
+        files = self.of(name)
+        records = _records(files)
+        if not whole and self.engine.bucket and _record_name(files) in records:
+            return True
+        try:
+            recorded = [content.read_small(self.engine, self.place(name, record)) for record in records]
+            now = self._checksums(name, files) if recorded else {}
+            return any(now == json.loads(text or b"null") for text in recorded)
+        except ValueError:  # a damaged record
+            return False
+        except BenchDbError as error:
+            faults.require_damage(error)
+            return False
+
+    def record(self, name: str) -> None:
+        """Write the checksums of an index."""
+        files = self.of(name)
+        if not files:  # another maintenance has removed the index meanwhile
+            return
+        place = self.place(name, _record_name(files) if self.engine.bucket else f"{_RECORD}{_RECORD_END}")
+        try:
+            text = json.dumps(self._checksums(name, files))
+            content.write(self.engine, place, iter([text.encode()]))
+        except BenchDbError as error:
+            message = "%s: the checksums of an index cannot be written, so readers scan in place of it: %s"
+            _LOG.warning(message, place, error)
+
+    def _checksums(self, name: str, files: Mapping[str, StoredFile]) -> dict[str, str]:
+        """Return the checksum of each file of an index by its name."""
+        return {
+            file: _checksum(content.chunks_in(self.engine, self.place(name, file), known.bytes))
+            for file, known in sorted(files.items())
+            if file.endswith(_DATA_END)
+        }
 
 
 def are_usable(snapshot: Snapshot, where: str) -> bool:
@@ -32,30 +104,34 @@ def are_usable(snapshot: Snapshot, where: str) -> bool:
     except faults.DAMAGE_ERRORS as error:
         faults.require_damage(error)
         return False
-    wanted = [names for leaf, names in segments.items() if all(part in where for part in leaf.split("."))]
-    for name in (name for names in wanted for name in names):
+    wanted = [
+        name for leaf, names in segments.items() if all(part in where for part in leaf.split(".")) for name in names
+    ]
+    files = _Files(snapshot)
+    for name in wanted:
         if name not in engine.sound_indexes:
-            if _recorded(snapshot, name) is None and not _is_lost(snapshot, name):
+            if not files.is_recorded(name) and not files.is_lost(name):
                 return False  # for now: maintenance that has just made the index writes them
-            engine.sound_indexes[name] = _is_sound(snapshot, name)
+            engine.sound_indexes[name] = files.is_sound(name)
             if not engine.sound_indexes[name]:
                 warnings.warn(f"{engine.location}: {salvage.NO_INDEX}", DamagedStoreWarning, stacklevel=2)
-    return all(engine.sound_indexes[name] for names in wanted for name in names)
+    return all(engine.sound_indexes[name] for name in wanted)
 
 
 def sound(snapshot: Snapshot) -> set[str]:
-    """Return the leaves whose index has its checksums; in a bucket every leaf with an index."""
-    segments = snapshot.segments()
-    if snapshot.engine.bucket:
-        return set(segments)
-    return {leaf for leaf, names in segments.items() if all(_is_sound(snapshot, name) for name in names)}
+    """Return the leaves whose index has its checksums."""
+    files = _Files(snapshot)
+    return {leaf for leaf, names in snapshot.segments().items() if all(files.is_sound(name) for name in names)}
 
 
 def damaged(snapshot: Snapshot) -> list[str]:
     """Return the leaves whose index is gone or differs from its checksums; one without them is of an older release, and not used."""
-    if snapshot.engine.bucket:
-        return []
-    return [leaf for leaf, names in snapshot.segments().items() if any(_is_damaged(snapshot, name) for name in names)]
+    files = _Files(snapshot)
+
+    def is_damaged(name: str) -> bool:
+        return not files.is_sound(name, whole=True) if files.is_recorded(name) else files.is_lost(name)
+
+    return [leaf for leaf, names in snapshot.segments().items() if any(map(is_damaged, names))]
 
 
 def record(snapshot: Snapshot) -> None:
@@ -63,50 +139,25 @@ def record(snapshot: Snapshot) -> None:
 
     Where they cannot be written, as on a full disk, readers scan until the next maintenance: the results are stored all the same.
     """
-    if snapshot.engine.bucket:
-        return
+    files = _Files(snapshot)
     for names in snapshot.segments().values():
         for name in names:
-            if _recorded(snapshot, name) is None:
-                place = _directory(snapshot, name) / _CHECKSUMS
-                try:
-                    with atomic.replacing(place) as part:
-                        part.write_text(json.dumps(_checksums(snapshot, name)), encoding="utf-8")
-                except FileNotFoundError:  # another maintenance has removed the index meanwhile
-                    continue
-                except OSError as error:
-                    message = "%s: the checksums of an index cannot be written, so readers scan in place of it: %s"
-                    _LOG.warning(message, place, error)
+            if not files.is_recorded(name):
+                files.record(name)
 
 
-def _is_damaged(snapshot: Snapshot, name: str) -> bool:
-    recorded = _recorded(snapshot, name)
-    return _is_lost(snapshot, name) if recorded is None else not _is_sound(snapshot, name)
+def _records(files: Mapping[str, StoredFile]) -> list[str]:
+    return [name for name in files if name.startswith(_RECORD) and name.endswith(_RECORD_END)]
 
 
-def _is_lost(snapshot: Snapshot, name: str) -> bool:
-    return not _directory(snapshot, name).is_dir()
+def _record_name(files: Mapping[str, StoredFile]) -> str:
+    """Return the name of the record of an index in a bucket, with a checksum of the sizes and ETags of its files."""
+    known = sorted((name, file.bytes, file.etag) for name, file in files.items() if name.endswith(_DATA_END))
+    return f"{_RECORD}-{xxhash.xxh3_128_hexdigest(json.dumps(known).encode())}{_RECORD_END}"
 
 
-def _is_sound(snapshot: Snapshot, name: str) -> bool:
-    try:
-        return bool(json.loads(_recorded(snapshot, name) or b"null") == _checksums(snapshot, name))
-    except (OSError, ValueError):
-        return False
-
-
-def _recorded(snapshot: Snapshot, name: str) -> bytes | None:
-    try:
-        return (_directory(snapshot, name) / _CHECKSUMS).read_bytes()
-    except OSError:
-        return None
-
-
-def _checksums(snapshot: Snapshot, name: str) -> dict[str, str]:
-    """Return the checksum of each file of an index by its name."""
-    files = sorted(path for path in _directory(snapshot, name).iterdir() if path.suffix == ".lance")
-    return {path.name: xxhash.xxh3_128_hexdigest(path.read_bytes()) for path in files}
-
-
-def _directory(snapshot: Snapshot, name: str) -> Path:
-    return Path(snapshot.engine.location.child(snapshot.table.directory)) / "_indices" / name
+def _checksum(chunks: Iterable[bytes]) -> str:
+    digest = xxhash.xxh3_128()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

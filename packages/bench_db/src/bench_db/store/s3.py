@@ -107,9 +107,10 @@ class Bucket:
 
         The first contact has listed them: within a second of it the listing is used, once, instead of another request.
         """
-        made, names = self._first_listing or (0.0, [])
-        self._first_listing = None
-        return names if time.monotonic() - made < _FRESH_SECONDS else self._listed_tables()
+        listing, self._first_listing = self._first_listing, None
+        if listing is None or time.monotonic() - listing[0] >= _FRESH_SECONDS:
+            return self._listed_tables()
+        return listing[1]
 
     def _listed_tables(self) -> list[str]:
         prefix = f"{self.location.path}/".lstrip("/")
@@ -194,13 +195,15 @@ class Bucket:
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
 
     def files(self, prefix: str, under: str = "") -> dict[str, StoredFile]:
-        """Return size and time of every object whose key is the prefix and a name that begins with `under`, by that name."""
+        """Return size, time and ETag of every object whose key is the prefix and a name that begins with `under`, by that name."""
         found: dict[str, StoredFile] = {}
         more: dict[str, str] = {}
         while True:
             page = self.ask("listing objects", partial(self.listed, prefix + under, **more))
             found |= {
-                item["Key"].removeprefix(prefix): StoredFile(item["Size"], item["LastModified"].timestamp())
+                item["Key"].removeprefix(prefix): StoredFile(
+                    item["Size"], item["LastModified"].timestamp(), item.get("ETag", "")
+                )
                 for item in page.get("Contents", ())
             }
             if not page.get("IsTruncated"):

@@ -44,10 +44,11 @@ CHECKSUM: Final = b"bench_db:checksum"
 
 
 class StoredFile(NamedTuple):
-    """Size in bytes of a file, and when it was written, by the clock of the store, in unix seconds."""
+    """Size in bytes of a file, when it was written, by the clock of the store, in unix seconds, and its ETag in a bucket."""
 
     bytes: int
     written: float
+    etag: str = ""
 
 
 IndexKind = Literal["BTREE", "BITMAP", "ZONEMAP"]
