@@ -330,6 +330,53 @@ class TestLostVersion:
             connect(store).latest(as_of=3)
 
 
+class TestOlderBackup:
+    """A table of an older backup beside newer ones is noticed by readers of what is derived, and by verify; repair accepts it."""
+
+    @pytest.mark.parametrize(
+        ("table", "readings"),
+        [("results", ["latest", "trend", "summary"]), ("exclusions", ["latest", "trend", "summary"]), ("runs", [])],
+    )
+    def test_one_table(self, database: Database, tmp_path: Path, table: str, readings: list[str]) -> None:
+        store, backup = Path(database.uri), tmp_path / "backup"
+        publish(database, 1)
+        [key] = database.runs().collect()["run_key"].to_list()
+        database.exclude([key], reason="noise", lifted=False, at=1, by="test")
+        shutil.copytree(store / f"{table}.lance", backup)
+        database.exclude([key], reason="noise", lifted=True, at=2, by="test")
+        publish(database, 2)
+        database.optimize()
+        assert connect(store).verify().problems == ()
+        shutil.rmtree(store / f"{table}.lance")
+        shutil.copytree(backup, store / f"{table}.lance")
+        for name in readings:
+            with pytest.warns(
+                DamagedStoreWarning, match=rf"{table} is at version \d+, and the last maintenance has seen version"
+            ):
+                damage.READINGS[name](connect(store))
+        for found in (connect(store).verify(), connect(store).verify_quickly(1)):
+            assert (table, "tables are older than at the last maintenance") in [
+                (problem.table, problem.kind.partition(",")[0]) for problem in found.problems if not problem.harmless
+            ]
+        publish(connect(store), 1)
+        publish(connect(store), 2)
+        connect(store).repair()
+        assert connect(store).verify().sound
+        with warnings.catch_warnings(action="error"):
+            assert len(damage.READINGS["latest"](connect(store))) == 3
+
+    def test_what_another_process_has_written_meanwhile(self, database: Database) -> None:
+        """A reader that has opened a table before a maintenance sees what that derives, and warns of nothing."""
+        publish(database, 1)
+        reader = connect(database.uri)
+        with reader.one_look():
+            reader.latest()
+            publish(database, 2)
+            database.optimize()
+            with warnings.catch_warnings(action="error"):
+                reader.latest()
+
+
 class TestNothingLeft:
     """A ledger that has lost every version is damage for verify and copy; repair says so, and the next record makes it anew."""
 

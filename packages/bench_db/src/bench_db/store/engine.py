@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 import lance
 import pyarrow as pa
 import pyarrow.compute as pc
+from lance.file import LanceFileReader
 from lance.fragment import write_fragments
 
 from bench_db.arrow import conform
@@ -442,6 +443,10 @@ class Engine:
         self.sound_deletions: set[str] = set()
         # The version that readers use of a table whose newest one cannot be opened.
         self.readable: dict[str, int] = {}
+        # The newest version of each table when it was last opened.
+        self.opened: dict[str, int] = {}
+        # The tables of which `salvage` has said that they are older than what is derived from them.
+        self.warned: set[str] = set()
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
@@ -621,6 +626,15 @@ class Engine:
         snapshot.dataset.add_columns(pa.schema(snapshot.missing))
         return self._open(table, None)
 
+    def batches_of_file(self, table: Table, name: str) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a data file by its path in the table, whichever versions name it."""
+        place = self.location.child(f"{table.directory}/{name}")
+
+        def read() -> Iterator[pa.RecordBatch]:
+            return iter(LanceFileReader(place, storage_options=self._options).read_all().to_batches())
+
+        return self.each("reading", read)
+
     def complete(self, table: Table) -> None:
         """Add the columns of this release that a table does not have; its rows are null there."""
         self.persist(f"adding columns to {table.name}", lambda: self._for_writing(table))
@@ -648,7 +662,7 @@ class Engine:
                 raise
             message = (
                 f"{self.location}: {table.name} has data files but no readable version; nothing was created over it. "
-                "Restore its _versions directory, or move the table away"
+                "Restore its _versions directory, or make the table anew from its data files with 'bench-db store verify --repair'"
             )
             raise CorruptStoreError(message) from None
 
@@ -721,6 +735,8 @@ class Engine:
         if version is None and table.name in self._look.tables:
             return self._look.tables[table.name]
         snapshot = self._seen(table, self._opened(table, version))
+        if version is None and not table.derived:
+            self.opened[table.name] = snapshot.version
         if version is None and self._look.depth:
             self._look.tables[table.name] = snapshot
         return snapshot
@@ -781,13 +797,17 @@ class Engine:
 
     def create(self, table: Table) -> None:
         """Create an empty table unless it exists. When several processes do so at once, all succeed and one creates it."""
-        self.call(f"creating {table.name}", lambda: self._create(table))
+        self.require_writable(table)
+        self.create_from(table, table.schema.empty_table())
+
+    def create_from(self, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Create a table with rows unless it exists, whichever release has written the others."""
+        self.call(f"creating {table.name}", lambda: self._create(table, rows), seconds=self.deadlines.bulk)
         self.look_again()
 
-    def _create(self, table: Table) -> None:
-        self.require_writable(table)
+    def _create(self, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
         try:
-            self.write(table, table.schema.empty_table(), "create")
+            self.write(table, rows, "create")
         except faults.STORAGE_ERRORS as error:
             if not (faults.already_exists(error) or faults.is_conflict(error)):
                 raise

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -26,7 +25,7 @@ import xxhash
 from bench_db.errors import CorruptStoreError
 from bench_db.model import ProjectionInfo
 from bench_db.query.series import IDENTITY, MACHINE, POINT
-from bench_db.store import content, faults
+from bench_db.store import content, faults, salvage
 from bench_db.store.filters import Between, condition
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT
 
@@ -280,30 +279,48 @@ def _entries(levels: Iterable[_Level], present: Mapping[int, tuple[str, Fragment
 
 def _levels(engine: Engine) -> list[_Level]:
     """Return the levels that the list names; none when there is no list, or it is damaged or of another release."""
-    return engine.asked("levels of the projection", partial(_listed, engine))
+
+    def look() -> list[_Level]:
+        listed = _list(engine)
+        salvage.warn_of_older(engine, listed.get("versions", "").encode())
+        return _levels_of(listed)
+
+    return engine.asked("levels of the projection", look)
 
 
 def _listed(engine: Engine) -> list[_Level]:
+    return _levels_of(_list(engine))
+
+
+def _list(engine: Engine) -> Mapping[str, Any]:
+    """Return the list of levels with what is beside them; nothing when there is none, or it is damaged or of another release."""
     try:
         text = content.read_small(engine, LEVELS)
         checksum, _, body = (text or b"").partition(b"\n")
         if text is None or checksum != xxhash.xxh3_128_hexdigest(body).encode():
             _LOG.info("the projection is ignored: %s", "there is none" if text is None else "its list is damaged")
-            return []
-        listed = json.loads(body)
+            return {}
+        listed: dict[str, Any] = json.loads(body)
     except faults.DAMAGE_ERRORS as error:
         faults.require_damage(error)
         _LOG.info("the projection is ignored, its list cannot be read: %s", error)
-        return []
-    if listed["format"] != _FORMAT:
-        return []
+        return {}
+    return listed if listed["format"] == _FORMAT else {}
+
+
+def _levels_of(listed: Mapping[str, Any]) -> list[_Level]:
     return [
         _Level(
             {int(number): signature for number, signature in level["cover"].items()},
             [_Part(**part) for part in level["parts"]],
         )
-        for level in listed["levels"]
+        for level in listed.get("levels", ())
     ]
+
+
+def note_of_versions(engine: Engine) -> bytes:
+    """Return what `salvage.note_of_versions` was when the list of levels was written; empty without one."""
+    return str(_list(engine).get("versions", "")).encode()
 
 
 # -- making levels -----------------------------------------------------------------------------------------------------
@@ -524,7 +541,8 @@ def _plain(rows: pa.Table) -> pa.Table:
 
 def _write_list(engine: Engine, levels: Sequence[_Level]) -> None:
     listed = [{"cover": level.cover, "parts": [part._asdict() for part in level.parts]} for level in levels]
-    body = json.dumps({"format": _FORMAT, "levels": listed}).encode()
+    versions = salvage.note_of_versions(engine).decode()
+    body = json.dumps({"format": _FORMAT, "levels": listed, "versions": versions}).encode()
     content.write(engine, LEVELS, iter([xxhash.xxh3_128_hexdigest(body).encode() + b"\n" + body]))
 
 

@@ -18,7 +18,7 @@ from bench_db.errors import SchemaMismatchError, StoreNotFoundError
 from bench_db.query.history import ORDER
 from bench_db.query.selection import Selection
 from bench_db.query.series import COMMIT_ORDER
-from bench_db.store import faults
+from bench_db.store import faults, salvage
 from bench_db.store.tables import CHECKSUM, RESULTS_TABLE, ROLLUP_COLUMNS, SERIES_TABLE
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # Not the name that 0.1 used: its readers expect one row a series, and without a cover they read the results.
 _COVER = b"bench_db:files"
 _HISTORY = b"bench_db:history"
+_VERSIONS = b"bench_db:versions"
 _LOG = logging.getLogger(__name__)
 _EVERY_HISTORY = Selection(everything=True)
 # Rows of one series in one of these lanes compete for being the newest; a reader chooses among the lanes.
@@ -44,20 +45,23 @@ def rebuild(engine: Engine, history: History) -> int:
     commits = len(history.orders)
     stamp = {"commits": commits, "stamp": history.stamp(commits)}
     notes = {_COVER: json.dumps(_files(results)).encode(), _HISTORY: json.dumps(stamp).encode()}
-    table = table.replace_schema_metadata({**notes, CHECKSUM: _checksum(pl.DataFrame(table), notes)})
+    versions = {_VERSIONS: salvage.note_of_versions(engine)}
+    table = table.replace_schema_metadata({**notes, **versions, CHECKSUM: _checksum(pl.DataFrame(table), notes)})
     engine.remake(SERIES_TABLE, table)
     return rows["series_key"].n_unique()
 
 
-def latest(engine: Engine, results: Snapshot, history: History) -> pl.DataFrame:
+def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool = True) -> pl.DataFrame:
     """Return the newest rows of each series in an open version of the results, with `ROLLUP_COLUMNS` and `commit_order`.
 
     A series has one row for each branch, and one for all its pull requests together. Rows of excluded runs and of unreachable
-    commits are left out.
+    commits are left out. With `warning` it warns of tables that are older than the rollup.
     """
     present = _files(results)
     try:
         series = engine.open(SERIES_TABLE)
+        if warning:
+            salvage.warn_of_older(engine, series.metadata.get(_VERSIONS, b""))
         covered: dict[str, int] = json.loads(series.metadata.get(_COVER, b"{}"))
         lost = any(present.get(path) != rows for path, rows in covered.items())
         if lost or not _is_of(history, series):
@@ -79,6 +83,14 @@ def latest(engine: Engine, results: Snapshot, history: History) -> pl.DataFrame:
     return _newest(pl.concat([known, _newest_of(results, newer, history)]), history)
 
 
+def note_of_versions(engine: Engine) -> bytes:
+    """Return what `salvage.note_of_versions` was when the rollup was made; empty without one."""
+    try:
+        return engine.open(SERIES_TABLE).metadata.get(_VERSIONS, b"")
+    except faults.DAMAGE_ERRORS:
+        return b""
+
+
 def fault(engine: Engine, history: History) -> tuple[str, bool]:
     """Return what is wrong with the rollup, and whether readers use it all the same; an empty text when nothing is.
 
@@ -92,7 +104,7 @@ def fault(engine: Engine, history: History) -> tuple[str, bool]:
         return "it does not match its checksum", False
     answer, truth = (
         rows.sort("series_key", "run_key", "branch", "pr_number")
-        for rows in (latest(engine, results, history), _newest_of(results, None, history))
+        for rows in (latest(engine, results, history, warning=False), _newest_of(results, None, history))
     )
     return ("" if answer.equals(truth) else "its rows are not the newest ones"), True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import warnings
 from collections import Counter, deque
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import xxhash
 
 from bench_db.errors import (
     BenchDbError,
@@ -144,6 +146,37 @@ def lost_version(engine: Engine, table: Table) -> int | None:
     except ValueError:  # a cut note, which Lance does without
         return None
     return noted if isinstance(noted, int) and noted > max(engine.written(table), default=0) else None
+
+
+def note_of_versions(engine: Engine) -> bytes:
+    """Return the newest version of each table as this process last opened it, as JSON after a checksum."""
+    text = json.dumps(engine.opened, sort_keys=True).encode()
+    return xxhash.xxh3_64_hexdigest(text).encode() + b" " + text
+
+
+def older(engine: Engine, note: bytes) -> list[tuple[str, int, int]]:
+    """Return the tables that were opened at an older version than a note names: their name, their newest version, and that of the note.
+
+    A table that another process has changed since it was opened is none of them.
+    """
+    checksum, _, text = note.partition(b" ")
+    noted: dict[str, int] = json.loads(text) if xxhash.xxh3_64_hexdigest(text).encode() == checksum else {}
+    tables = [table for table in registered() if engine.opened.get(table.name, math.inf) < noted.get(table.name, 0)]
+    newest = {table.name: max(engine.written(table), default=0) for table in tables}
+    return [(name, version, noted[name]) for name, version in newest.items() if version < noted[name]]
+
+
+def warn_of_older(engine: Engine, note: bytes) -> None:
+    """Warn once of tables that are older than what is derived from them, as after one of them was restored from a backup."""
+    for name, version, noted in older(engine, note):
+        if name not in engine.warned:
+            engine.warned.add(name)
+            message = (
+                f"{engine.location}: {name} is at version {version}, and the last maintenance has seen version {noted}: it is that of "
+                "an older backup, or has lost its newest versions. Restore all tables from one copy; without one, publish again what is "
+                "missing, and then run 'bench-db store verify --repair'"
+            )
+            warnings.warn(message, DamagedStoreWarning, stacklevel=3)
 
 
 def has_lost_all(engine: Engine, table: Table) -> bool:

@@ -50,6 +50,10 @@ _LOST_VERSION = (
     "newest version is gone, with what it added; restore its manifest from a copy, or publish again what is missing and "
     f"{_REPAIR}"
 )
+_OLDER = (
+    "tables are older than at the last maintenance, as those of an older backup are; restore all tables from one copy, or publish again "
+    f"what is missing and {_REPAIR}"
+)
 _UNREADABLE = "data file cannot be read"
 # Where one row in 500 has changed, so many rows show it with a probability of 98 %.
 SAMPLE = 2000
@@ -93,6 +97,7 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
     problems += [p for s in opened.values() if whole for p in _indexes(s)]
     problems += _rollup(engine) if whole and SERIES_TABLE.name in opened else ()
     problems += _projection(engine) if whole and RESULTS_TABLE.name in opened else ()
+    problems += _older(engine, problems)
     problems += [p for s in opened.values() for p in _orphans(s)]
     return Verification(rows=done, runs=len(expected), problems=tuple(problems))
 
@@ -126,6 +131,7 @@ def quick(engine: Engine, seed: int, sample: int = SAMPLE) -> Verification:
     problems += _sampled(opened[RESULTS_TABLE.name], sorted(positions)) if positions and whole else ()
     problems += _artifacts(engine, contents=False) if ARTIFACTS_TABLE.name in opened else ()
     problems += [p for s in opened.values() for p in _damaged_indexes(s)]
+    problems += _older(engine, problems)
     return Verification(
         rows=sum(seen.values()),
         runs=len(expected),
@@ -384,6 +390,18 @@ def _doubled(table: Table, keys: pl.Series) -> Iterator[Problem]:
     twice = keys.filter(keys.is_duplicated()).unique().sort().to_list()
     if twice:
         yield _problem(f"rows stored more than once; {_REPAIR}", table, [_text(key) for key in twice])
+
+
+def _older(engine: Engine, problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Report tables that are older than what was derived from them, unless it is known that their newest version is lost."""
+    known = {problem.table for problem in problems if problem.kind == _LOST_VERSION}
+    notes = (rollup.note_of_versions(engine), projection.note_of_versions(engine))
+    found = {name: (version, noted) for note in notes for name, version, noted in salvage.older(engine, note)}
+    for name, (version, noted) in found.items():
+        if name in known:
+            continue
+        where = f"version {version} is the newest, and maintenance has seen version {noted}"
+        yield Problem(kind=_OLDER, table=name, count=1, example=where)
 
 
 def _artifacts(engine: Engine, *, contents: bool = True) -> Iterator[Problem]:
