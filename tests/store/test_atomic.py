@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,3 +77,31 @@ class TestSetAside:
 
     def test_missing(self, tmp_path: Path) -> None:
         assert atomic.set_aside(tmp_path / "file") is atomic.set_aside(tmp_path / "no" / "file") is None
+
+
+class TestFreeZeros:
+    """Zeros that fill blocks take no place on the disk, and every byte reads as before."""
+
+    @pytest.mark.parametrize(
+        ("content", "least"),
+        [
+            (b"head" + bytes(32_768) + b"tail", 24_576),
+            (bytes(40_000), 32_768),
+            (b"x" * 5000 + bytes(9000) + b"y" * 5000 + bytes(9000), 4096),
+            (b"x" * 9000 + bytes(4095) + b"y" * 9000, 0),
+            (b"", 0),
+        ],
+    )
+    def test_holes(self, content: bytes, least: int, tmp_path: Path) -> None:
+        path = tmp_path / "file"
+        path.write_bytes(content)
+        atomic.free_zeros(path, content)
+        assert path.read_bytes() == content
+        assert least <= atomic.holes_in(path.stat()) <= content.count(0)
+
+    def test_where_the_system_cannot(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "file"
+        path.write_bytes(bytes(40_000))
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+        atomic.free_zeros(path, bytes(40_000))
+        assert path.read_bytes() == bytes(40_000)

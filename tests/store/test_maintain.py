@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import shutil
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import pytest
 
@@ -19,6 +22,8 @@ from tests.support.rights import as_nobody
 from tests.support.vanishing import Vanishing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench_db.store.database import Database
     from bench_db.store.tables import IndexKind, Table
 
@@ -149,6 +154,70 @@ class TestCleaning:
     def test_versions_of_the_last_minutes_cannot_be_asked_for(self, database: Database) -> None:
         with pytest.raises(UserError, match="`older_than` 0:01:00"):
             database.optimize(older_than=timedelta(minutes=1))
+
+
+class TestFullDisk:
+    """On a full disk maintenance cleans and begins nothing that it cannot end, and a publish leaves nothing half-written."""
+
+    def test_optimize_cleans_and_then_says_what_to_do(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _publish(database, 12)
+        for manifest in _manifests(database)[1:]:
+            os.utime(manifest, (time.time() - 3600,) * 2)
+        before = database._engine.files(RESULTS_TABLE, "data/").keys()
+        with monkeypatch.context() as full:
+            full.setattr(shutil, "disk_usage", lambda _: _Disk(total=1 << 30, used=(1 << 30) - 4096, free=4096))
+            with pytest.raises(
+                StoreUnavailableError, match=r"and the disk has 4,096\. 1[1-9] old versions are removed with"
+            ) as error:
+                database.optimize(older_than=timedelta(minutes=10))
+        assert "Make space on the disk, or repeat 'bench-db store optimize --older-than 10m' in 10 minutes" in str(
+            error.value
+        )
+        assert len(database._engine.written(RESULTS_TABLE)) == 1
+        assert database._engine.files(RESULTS_TABLE, "data/").keys() == before
+        assert database.optimize().fragments_after == 1
+
+    def test_a_publish_is_stored_without_room_for_maintenance(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: _Disk(total=1 << 30, used=(1 << 30) - 4096, free=4096))
+        _publish(database, maintain.SMALL_FRAGMENTS)
+        assert "the runs are stored, and maintenance was left" in caplog.text
+        assert len(database._engine.open(RESULTS_TABLE).fragments()) == maintain.SMALL_FRAGMENTS
+
+    @pytest.mark.parametrize("kilobytes", [4, 9, 30])
+    def test_a_publish_that_finds_no_space(self, database: Database, kilobytes: int) -> None:
+        """A limit of the size of files stops it at the record of the commit or run, at the rows, or at a manifest."""
+        _publish(database, 2)
+        truth = sorted(map(repr, database.results()))
+        run, results = publication(50, rows=40, samples_each=40)
+        with _largest(kilobytes * 1024), pytest.raises(StoreUnavailableError, match="no space is left while"):
+            database.publish(results, run)
+        assert sorted(map(repr, connect(database.uri).results())) == truth
+        assert connect(database.uri).verify().sound
+        assert connect(database.uri).publish(results, run).new == 40
+        assert connect(database.uri).verify().sound
+
+
+@contextmanager
+def _largest(size: int) -> Iterator[None]:
+    """Let this process write no file of more bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class _Disk(NamedTuple):
+    """What `shutil.disk_usage` returns."""
+
+    total: int
+    used: int
+    free: int
 
 
 class TestIndexes:

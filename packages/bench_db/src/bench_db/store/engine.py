@@ -36,7 +36,7 @@ from bench_db.errors import (
     UserError,
 )
 from bench_db.masking import redacted
-from bench_db.store import content, faults, indexes, migrations, salvage
+from bench_db.store import atomic, content, faults, indexes, migrations, salvage
 from bench_db.store.tables import (
     PROBE,
     RESULTS_TABLE,
@@ -390,8 +390,16 @@ class Snapshot:
 
     def small_fragments(self) -> int:
         """Return how many fragments a compaction would join."""
+        return len(self._joined())
+
+    def small_bytes(self) -> int:
+        """Return the bytes of the fragments that a compaction would join."""
+        return sum(_fragment(part.metadata).bytes for part in self._joined())
+
+    def _joined(self) -> list[lance.LanceFragment]:
         fragments = [part for part in self.dataset.get_fragments() if part.metadata.num_rows < ROWS_PER_FRAGMENT]
-        return len(fragments) - len(_of_higher_levels(fragments))
+        left = set(_of_higher_levels(fragments))
+        return [part for part in fragments if part.fragment_id not in left]
 
     def orphans(self) -> list[str]:
         """Return data files that no version names: killed writers left them, and Lance removes them after a week."""
@@ -903,22 +911,25 @@ class Engine:
         # A replacement is tried again from here: Lance's own retries would keep what this one has seen.
         done = merge.conflict_retries(COMMIT_RETRIES if replacing is None else 0).execute(rows)
         if self.bucket is None:
-            self._remove_transaction(table, dataset.version)
+            self._shrink(table, dataset.version)
         if self._look.depth:
             self._look.merged[table.name] = Snapshot(self, table, dataset)
         return Merged(rows=int(done["num_inserted_rows"] + done["num_updated_rows"]), version=int(dataset.version))
 
-    def _remove_transaction(self, table: Table, version: int) -> None:
-        """Remove the file of the transaction of a merge where the manifest has the transaction too, which Lance then reads there.
+    def _shrink(self, table: Table, version: int) -> None:
+        """Free most of what Lance writes of a merge beside its rows: the keys of the rows as a bitmap of 32 KB, in two files.
 
-        Both have the keys of the rows as a bitmap of 32 KB, whatever is published. A request of a bucket costs more than the bytes.
+        The file of the transaction goes where the manifest has the transaction too, which Lance then reads there. Almost all of the
+        bitmap in the manifest is zeros, which become holes. A request of a bucket costs more than the bytes.
         """
         root = Path(self.location.child(table.directory))
         with suppress(OSError):
-            manifest = (root / "_versions" / f"{_LAST_VERSION - version}.manifest").read_bytes()
+            path = root / "_versions" / f"{_LAST_VERSION - version}.manifest"
+            manifest = path.read_bytes()
             named = _TRANSACTION.search(manifest)
             if named and manifest.count(named[1]) > 1:
                 (root / "_transactions" / named[0].decode()).unlink()
+            atomic.free_zeros(path, manifest)
 
     def fill(self, table: Table, column: str, values: Mapping[int, int]) -> None:
         """Set a column in the rows with some merge keys, in one commit; every row keeps its place in the table."""
@@ -1114,7 +1125,7 @@ class Engine:
         root = Path(self.location.child(table.directory))
         with self.explaining(f"listing the files of {table.name}"):
             return {
-                str(path.relative_to(root)): StoredFile(facts.st_size, facts.st_mtime)
+                str(path.relative_to(root)): StoredFile(facts.st_size, facts.st_mtime, holes=atomic.holes_in(facts))
                 for path, facts in content.files_below(root / under)
             }
 

@@ -61,7 +61,7 @@ _DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file 
 _NO_LINK = re.compile(r"Unable to rename file: (?:Operation not (?:permitted|supported)|Function not implemented)")
 # Error 27 is the largest size of a file, which a process may have, too.
 _FULL = re.compile(
-    r"No space left on device|[Qq]uota exceeded|File too large|not enough space on the disk|os error (?:27|28|122)\b"
+    r"No space left on device|no space is left|[Qq]uota exceeded|File too large|not enough space on the disk|os error (?:27|28|122)\b"
 )
 _NOT_IMPLEMENTED = re.compile(r"NotImplemented|\b501 Not")
 _NO_VERSION = re.compile(r"Version not found")
@@ -83,6 +83,11 @@ def is_conflict(error: BaseException) -> bool:
 def is_refusal(error: BaseException) -> bool:
     """Return whether the error means that a right is missing."""
     return any(shows.search(str(error.__cause__ or error)) for shows in (_REFUSED, _DENIED))
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether the error means that no space is left."""
+    return bool(_FULL.search(str(error.__cause__ or error)))
 
 
 def is_transient(error: BaseException) -> bool:

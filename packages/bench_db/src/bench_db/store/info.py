@@ -34,7 +34,7 @@ def _table_info(engine: Engine, table: Table) -> TableInfo:
         rows=sum(fragment.rows for fragment in fragments),
         fragments=len(fragments),
         bytes=sum(fragment.bytes for fragment in fragments),
-        bytes_on_disk=sum(file.bytes for file in engine.files(table).values()),
+        bytes_on_disk=sum(file.on_disk for file in engine.files(table).values()),
         version=snapshot.version,
         indexes=tuple(snapshot.indexed()),
     )

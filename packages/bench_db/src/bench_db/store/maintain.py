@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import time
 from datetime import timedelta
 from functools import partial
@@ -30,7 +31,9 @@ _MOST_VERSIONS = 100
 # Versions that are not young go, too, when the files of a table take so many times the bytes of its newest version, and more
 # than a small table may: yesterday's mistake can be undone in a store of any size.
 _MOST_TIMES = 3
-_SMALL_BYTES = 2 << 20
+_SMALL_BYTES = 512 << 10
+# What maintenance writes beside rows: manifests, indexes and lists.
+_LEAST_ROOM = 1 << 20
 # The clocks of this machine and of the store agree when they differ by less.
 _CLOCKS_AGREE = timedelta(minutes=1)
 
@@ -48,7 +51,7 @@ def is_due(results: Snapshot, *, stride: int = _STRIDE) -> bool:
 def optimize(engine: Engine, *, kept: timedelta = KEPT, checked: bool = False) -> Maintenance:
     """Clean, compact, index, and clean again; versions with a tag stay, whatever their age.
 
-    The first cleaning makes space for the rest on a full disk. Nothing is cleaned when the clocks of this machine and of the
+    The first cleaning makes space for the rest on a full disk, and nothing is compacted that has no room. Nothing is cleaned when the clocks of this machine and of the
     store disagree, or without the right to delete; the answer says so.
 
     With `checked` the files of the projection are read, and made again where they do not match their checksums.
@@ -56,10 +59,11 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT, checked: bool = False) -
     began = time.monotonic()
     before = len(engine.open(RESULTS_TABLE).fragments())
     cleaning = _Cleaning(engine, kept)
-    cleaning.clean([table for table in ledger.existing(engine) if not table.derived])
-    for table in ledger.existing(engine):
-        if not table.derived:
-            _care_for(engine, table)
+    tables = [table for table in ledger.existing(engine) if not table.derived]
+    cleaning.clean(tables)
+    _require_room(engine, tables, cleaning)
+    for table in tables:
+        _care_for(engine, table)
     series = rollup.rebuild(engine, history(engine, math.inf))
     leftovers.rebuild(engine)
     projection.renew(engine, checked=checked)
@@ -74,6 +78,21 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT, checked: bool = False) -
     )
     _LOG.info("maintenance took %.3f s: %s", time.monotonic() - began, done)
     return done
+
+
+def _require_room(engine: Engine, tables: Iterable[Table], cleaning: _Cleaning) -> None:
+    """Raise `StoreUnavailableError` where a disk has no room for what compactions write: they would fail half-way and leave files."""
+    if engine.bucket:
+        return
+    wanted = _LEAST_ROOM + sum(engine.open(table).small_bytes() for table in tables)
+    free = shutil.disk_usage(engine.location.path).free
+    if free < wanted:
+        message = (
+            f"{engine.location}: no space is left for maintenance, which writes about {wanted:,} bytes, and the disk has {free:,}. "
+            f"{cleaning.versions:,} old versions are removed with {cleaning.bytes:,} bytes; versions of the last {YOUNG} stay until readers "
+            "cannot use them. Make space on the disk, or repeat 'bench-db store optimize --older-than 10m' in 10 minutes"
+        )
+        raise StoreUnavailableError(message)
 
 
 class _Cleaning:
@@ -123,7 +142,7 @@ class _Cleaning:
 
 def _is_large(engine: Engine, table: Table) -> bool:
     newest = sum(fragment.bytes for fragment in engine.open_any(table).every_fragment())
-    return sum(file.bytes for file in engine.files(table).values()) > max(_MOST_TIMES * newest, _SMALL_BYTES)
+    return sum(file.on_disk for file in engine.files(table).values()) > max(_MOST_TIMES * newest, _SMALL_BYTES)
 
 
 def outdated(written: Mapping[int, float], now: float, kept: timedelta) -> list[int]:
@@ -198,6 +217,10 @@ def optimize_if_due(engine: Engine, *, alone: bool = False) -> Maintenance | Non
             return optimize(engine)
         except ConflictError as error:
             _LOG.info("maintenance left to another process: %s", error)
+        except StoreUnavailableError as error:
+            if not faults.is_full(error):
+                raise
+            _LOG.warning("the runs are stored, and maintenance was left: %s", error)
     elif not engine.bucket and results.small_fragments() % _STRIDE == 0:
         _thin(engine)
     return None

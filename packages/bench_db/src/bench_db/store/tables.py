@@ -44,11 +44,17 @@ CHECKSUM: Final = b"bench_db:checksum"
 
 
 class StoredFile(NamedTuple):
-    """Size in bytes of a file, when it was written, by the clock of the store, in unix seconds, and its ETag in a bucket."""
+    """Size in bytes of a file, when it was written, by the clock of the store, in unix seconds, its ETag in a bucket, and the bytes of its holes."""
 
     bytes: int
     written: float
     etag: str = ""
+    holes: int = 0
+
+    @property
+    def on_disk(self) -> int:
+        """The bytes that it takes."""
+        return self.bytes - self.holes
 
 
 IndexKind = Literal["BTREE", "BITMAP", "ZONEMAP"]
