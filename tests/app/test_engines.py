@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,11 +45,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 
 def asked(store: Database, engine: Any = None) -> list[object]:
-    """Return what three use cases answer."""
+    """Return what the use cases with an engine answer."""
     return [
         repr(api.scan(store, dry_run=True, at=AT, engine=engine).document),
         repr(api.noise(store, engine=engine).document),
         api.Database(store).summary(engine=engine).to_dicts(),
+        repr(api.Database(store).verify(engine=engine)),
+        api.Database(store).recompute(engine=engine).to_dicts(),
     ]
 
 
@@ -68,7 +71,7 @@ class TestEngines:
 
     @pytest.mark.slow
     def test_the_command(self, store: Database, tmp_path: Path) -> None:
-        for verb in (("scan", "--dry-run"), ("noise",), ("summary",)):
+        for verb in (("scan", "--dry-run"), ("noise",), ("summary",), ("store", "verify"), ("store", "recompute")):
             arguments = (*verb, "--store", store.uri, "--output", "json")
             alone, ours = (bench_db(*arguments, *engine, cwd=tmp_path) for engine in ((), ("--engine", "local:1")))
             assert (alone.returncode, ours.returncode) == (0, 0)
@@ -76,6 +79,9 @@ class TestEngines:
         refused = bench_db("scan", "--store", store.uri, "--engine", "threads:2", cwd=tmp_path)
         assert refused.returncode == 2
         assert "engine 'threads:2' is not known; write local:N" in refused.stderr
+        quick = bench_db("store", "verify", "--quick", "--engine", "local:1", "--store", store.uri, cwd=tmp_path)
+        assert quick.returncode == 2
+        assert "leave one of them out" in quick.stderr
 
     def test_nothing_is_read_after_the_scan_began(self, tmp_path: Path) -> None:
         made = connect(tmp_path / "store", create=True)
@@ -105,6 +111,15 @@ class TestEngines:
         with caplog.at_level(logging.DEBUG):
             asked(store, engine)
         sent = b"".join(engine.pickles)
-        for secret in (*secrets.values(), os.fspath(store.uri), "ci-1", "b3"):
-            assert secret.encode() not in sent
+        assert not [secret for secret in secrets.values() if secret.encode() in sent]
+        # of all use cases only a verification and a recomputation have workers that open the store
+        engine.pickles.clear()
+        for use_case in (
+            partial(api.scan, store, dry_run=True, at=AT),
+            partial(api.noise, store),
+            api.Database(store).summary,
+        ):
+            use_case(engine=engine)
+        for name in (os.fspath(store.uri), "ci-1", "b3"):
+            assert name.encode() not in b"".join(engine.pickles)
         assert not [secret for secret in secrets.values() if secret in caplog.text]

@@ -92,6 +92,7 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "store-restore", ("store", "restore", "release", *new)
     yield "store-optimize", ("store", "optimize", *new)
     yield "store-verify", ("store", "verify", *new)
+    yield "store-recompute", ("store", "recompute", *new)
     yield "store-export", ("store", "export", root / "exported", *new)
     yield from (
         ("store-copy", ("store", "copy", root / "new", root / "copy")),

@@ -12,12 +12,14 @@ from bench_db.errors import EngineError
 from tests.distributed.test_detection import CASES, scanned
 from tests.distributed.test_local import killed, killed_once
 from tests.support.clusters import needs_engine
+from tests.support.engines import read_anew, store_of_nine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from bench_db.distributed import Engine
+    from bench_db.store.database import Database
 
 pytestmark = [needs_engine("dask", "distributed"), pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -37,6 +39,11 @@ def engine(cluster: Any) -> Iterator[Engine]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def nine(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return store_of_nine(tmp_path_factory.mktemp("nine") / "store")
+
+
 class TestOnDask:
     """The answers are those of one process, also when a worker is killed."""
 
@@ -52,12 +59,17 @@ class TestOnDask:
         given = CASES[case]()
         assert repr(scanned(given, engine, parts)) == repr(scanned(given))
 
-    def test_a_killed_worker(self, engine: Engine, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("parts", [1, 2, 7, 64])
+    def test_a_verification_and_statistics_anew(self, engine: Engine, nine: Database, parts: int) -> None:
+        assert read_anew(nine, engine, parts) == read_anew(nine)
+
+    def test_a_killed_worker(self, engine: Engine, tmp_path: Path, nine: Database) -> None:
         given = CASES["one component"](8)
         kept = engine.put(5)
         assert engine.get(engine.submit(killed_once, str(tmp_path / "killed"))) == ["done"]
         assert engine.get(engine.submit(add, kept, 1)) == [6]
         assert repr(scanned(given, engine, 7)) == repr(scanned(given))
+        assert read_anew(nine, engine, 7) == read_anew(nine)
 
     def test_workers_that_always_end_are_an_error(self, engine: Engine) -> None:
         with pytest.raises(EngineError, match="lost 4 workers at one part"):

@@ -8,6 +8,7 @@ from bench_db.model import (
     Moved,
     Problem,
     ProjectionInfo,
+    Recomputed,
     StoreChange,
     StoreInfo,
     TableFile,
@@ -171,3 +172,13 @@ class TestUpgrade:
     def test_no_need(self) -> None:
         done = replace(self.DONE, needed=False)
         assert store.upgrade_text(done, dry_run=False) == "nothing to do: 1,500 results are of the present kind"
+
+
+class TestRecomputed:
+    """Counts, then the ids of results that are stored with other statistics."""
+
+    def test_lines(self) -> None:
+        found = Recomputed(results=2000, computed=1500, differing=1, examples=("an id",))
+        head, *ids = store.recomputed_text(found).split("\n")
+        assert head == "1,500 of 2,000 results have all their samples; 1 are stored with other statistics"
+        assert ids == ["an id"]

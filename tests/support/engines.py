@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
+
+from bench_db.model import Samples
+from bench_db.store.database import connect
+from bench_db.store.tables import RESULTS_TABLE
+from bench_db.summary import STATISTICS, summarise
+from tests.strategies import publication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bench_db.distributed import Engine
+    from bench_db.store.database import Database
 
 Array = np.ndarray[Any, Any]
 
@@ -80,3 +91,27 @@ def many_components(seed: int = 2, suites: int = 4) -> Case:
         keys=np.concatenate([*(case.keys for case in cases), [7]]),
         named={"suites": numbers, "rates": np.arange(len(numbers)) % 3 == 0},
     )
+
+
+_ZEROS = ", ".join(f"'{name}', 0.0" for name in STATISTICS)
+
+
+def store_of_nine(directory: Path | str) -> Database:
+    """Make a store of ten fragments, nine runs of five results: two without all samples, and one of all whose statistics are changed."""
+    store = connect(directory, create=True)
+    for number in range(9):
+        run, results = publication(number, rows=5, samples_each=7)
+        stated = replace(results[3], values=Samples(), n=20, summary=summarise([1.0, number + 2.0]))
+        store.publish([*results[:3], stated, replace(results[4], values=Samples(), error="it failed")], run)
+    rows = store._engine.open(RESULTS_TABLE).dataset
+    rows.update({"summary": f"named_struct({_ZEROS})"}, where="benchmark_name = 'bench 1' AND dut.version = '1.0.3'")
+    return store
+
+
+def read_anew(store: Database, workers: Engine | None = None, parts: int | None = None) -> list[object]:
+    """Return what a verification finds, and every bit of the statistics that are computed anew."""
+    results, computed, rows = store.recompute(workers=workers, parts=parts)
+    numbers = rows.drop("id", "differs").cast(pl.Float64).to_numpy().tobytes()
+    differing = store.recompute(differing=True, workers=workers, parts=parts)[2]
+    found = repr(store.verify(workers=workers, parts=parts))
+    return [found, results, computed, rows["id"].to_list(), numbers, differing["id"].to_list()]

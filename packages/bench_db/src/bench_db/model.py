@@ -1441,6 +1441,19 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recomputed:
+    """The result of computing all statistics again: results in all, those with all their samples, and those that are stored otherwise.
+
+    `examples` are the ids of up to ten of the latter.
+    """
+
+    results: int
+    computed: int
+    differing: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
     """What an upgrade does, or did: rows before and after, and how many rows each change touches.
 

@@ -44,13 +44,14 @@ def summarise_lists(lists: list[Samples]) -> list[SummaryValues]:
     return [SummaryValues(**dict(zip(STATISTICS, row, strict=True))) for row in rows]
 
 
-def summarise_column(batches: Iterable[pa.ListArray]) -> pl.DataFrame:
+def summarise_column(batches: Iterable[pa.ListArray], count: int | None = None) -> pl.DataFrame:
     """Return one row per list of a `list<double>` column, in order: statistics and the 95 % interval of the mean.
 
     Columns are those of `SummaryValues` plus `n`, `lower` and `upper`. An empty or null list gives nulls and n = 0. The
-    interval is mean +- 1.96 standard errors; it assumes that the samples of a run are independent.
+    interval is mean +- 1.96 standard errors; it assumes that the samples of a run are independent. `count` is the number of
+    threads, by default `threads()`.
     """
-    count = threads()
+    count = count or threads()
     with ThreadPoolExecutor(count) as pool:
         parts = list(_in_flight(pool, batches, 2 * count))
     return pl.concat(parts) if parts else _frame(pa.array([], pa.list_(pa.float64())))

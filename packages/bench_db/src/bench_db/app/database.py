@@ -11,7 +11,7 @@ import polars as pl
 
 from bench_db.app import reading
 from bench_db.app.commit_names import sha_of
-from bench_db.app.engines import summarising
+from bench_db.app.engines import summarising, workers_of
 from bench_db.clock import CALENDAR_SECONDS
 from bench_db.query.selection import Selection, selection_of
 from bench_db.query.series import COLUMNS
@@ -380,13 +380,27 @@ class Database:
         """Compact, index and remove versions `older_than` so long now, whether due or not; tagged versions stay."""
         return self.store.optimize(older_than=older_than)
 
-    def verify(self, *, quick_seed: int | None = None) -> Verification:
+    def verify(self, *, quick_seed: int | None = None, engine: str | Engine | None = None) -> Verification:
         """Read everything and compare it with its checksums; nothing is changed.
 
         With `quick_seed`, check what takes a fraction of that: files and their sizes, the runs and the ledgers, ids and numbers of rows,
-        and a sample of the results chosen by the seed. `unchecked` of the answer is the rest.
+        and a sample of the results chosen by the seed. `unchecked` of the answer is the rest. `engine` reads the results on other
+        processes or machines, as for `scan`; the workers open the store themselves.
         """
-        return self.store.verify() if quick_seed is None else self.store.verify_quickly(quick_seed)
+        from bench_db.app.verification import verified  # noqa: PLC0415 imports this module
+
+        return verified(self.store, quick_seed=quick_seed, engine=engine)
+
+    def recompute(self, *, as_of: AsOf | None = None, engine: str | Engine | None = None) -> pl.DataFrame:
+        """Return the statistics of the samples of every result, computed anew, with its id and whether the stored ones differ.
+
+        A result without samples, or with fewer than its tool measured, has the statistics of the tool and is left out. `lower` and
+        `upper` are the interval of the mean, +- 1.96 standard errors. `engine` computes them on other processes or machines, as for
+        `verify`.
+        """
+        with workers_of(engine) as workers:
+            _, _, found = self.store.recompute(as_of, workers=workers)
+        return found
 
     def repair(self) -> list[str]:
         """Take out unreadable files, go back to readable versions, and rebuild indexes and the rollup; return what was done, in words."""

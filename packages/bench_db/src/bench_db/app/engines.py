@@ -57,6 +57,18 @@ def summarising(engine: str | Engine | None) -> Iterator[Callable[[pl.Series, pa
         yield partial(summaries, running)
 
 
+@contextmanager
+def workers_of(engine: str | Engine | None) -> Iterator[Engine | None]:
+    """Open an engine whose workers read the store; None without one."""
+    if engine is None:
+        yield None
+        return
+    from bench_db.distributed import opened  # noqa: PLC0415 only for an engine
+
+    with opened(engine) as running:
+        yield running
+
+
 def _keys(histories: Histories) -> Ints:
     keys: Ints = histories.names["series_key"].to_numpy()
     return keys

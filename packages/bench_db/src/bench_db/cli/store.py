@@ -11,6 +11,7 @@ import click
 
 from bench_db.cli import transfer
 from bench_db.cli.options import (
+    ENGINE,
     SINGLE_WRITER,
     Minutes,
     common,
@@ -162,27 +163,48 @@ def optimize(uri: str | None, output: str, *, older_than: float) -> None:
     help="Check files and their sizes, runs, ledgers, ids and numbers of rows, and a sample of the results with their checksums.",
 )
 @click.option("--seed", type=int, help="Choose the sample of --quick by this number; the day number by default.")
+@ENGINE
 @common
-def verify(uri: str | None, output: str, seed: int | None, *, repair: bool, quick: bool) -> None:
+def verify(uri: str | None, output: str, seed: int | None, engine: str | None, *, repair: bool, quick: bool) -> None:
     """Read everything and compare it with its checksums; exit code 4 when a number cannot be trusted.
 
     With --repair the repair comes first, and the document says what it did and what is left. Publishing the files of a run again
-    completes it. --quick is for a nightly job: it names what it did not check.
+    completes it. --quick is for a nightly job: it names what it did not check. The workers of an engine open the store themselves.
 
     Example: bench-db store verify --output json
     """
+    from bench_db.app.verification import verified
     from bench_db.report.store import verification_text
 
     store = open_store(uri, damaged=True)
     done = store.repair() if repair else []
     day = int(time.time() // timedelta(days=1).total_seconds())
+    chosen = (day if seed is None else seed) if quick else None
     with progress_bar("verifying") as progress:
-        found = store.verify_quickly(day if seed is None else seed) if quick else store.verify(progress)
+        found = verified(store, quick_seed=chosen, engine=engine, progress=progress)
     document = {**asdict(found), "sound": found.sound, "repaired": done}
     emit(output, document, lambda: "\n".join([*done, verification_text(found)]))
     if not found.sound:
         message = f"{store.uri}: some numbers cannot be trusted; what is listed above says what to do"
         raise CorruptStoreError(message)
+
+
+@command.command("recompute")
+@ENGINE
+@reading
+def recompute(uri: str | None, output: str, as_of: str | None, engine: str | None) -> None:
+    """Compute the statistics of all stored samples again, and compare them with those stored; nothing is changed.
+
+    Results without samples, or with fewer than their tool measured, keep the statistics of the tool and are counted alone. The
+    workers of an engine open the store themselves. In Python, Database.recompute returns the statistics.
+
+    Example: bench-db store recompute --engine local:4
+    """
+    from bench_db.app.verification import recomputed
+    from bench_db.report.store import recomputed_text
+
+    found = recomputed(open_store(uri), as_of=as_of, engine=engine)
+    emit(output, asdict(found), lambda: recomputed_text(found))
 
 
 @command.command("upgrade")

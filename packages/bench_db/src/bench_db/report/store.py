@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from bench_db.model import Export, Restored, StoreChange, StoreInfo, Transfer, Upgrade, Verification
+    from bench_db.model import Export, Recomputed, Restored, StoreChange, StoreInfo, Transfer, Upgrade, Verification
 
 # Runs that a line names; the JSON document has all.
 _MOST_RUNS = 10
@@ -79,6 +79,14 @@ def verification_text(found: Verification) -> str:
         lines.append(f"{found.sampled:,} results compared with their checksums, chosen by the seed {found.seed}")
         lines.append(f"not checked: {', '.join(found.unchecked)}")
     return "\n".join((head, *lines))
+
+
+def recomputed_text(found: Recomputed) -> str:
+    """Render how many statistics were computed again, and which are stored otherwise."""
+    lines = [
+        f"{found.computed:,} of {found.results:,} results have all their samples; {found.differing:,} are stored with other statistics"
+    ]
+    return "\n".join([*lines, *found.examples])
 
 
 def _runs(keys: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ from bench_db.store import (
     presence,
     projection,
     publish,
+    recompute,
     rollup,
     transfer,
     verify,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb import DBConnection
 
+    from bench_db.distributed.engine import Engine as Workers
     from bench_db.model import (
         Baseline,
         Definition,
@@ -251,9 +253,27 @@ class Database:
             raise UserError(message)
         return maintain.optimize(self._engine, kept=older_than, checked=True)
 
-    def verify(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
-        """Read everything and say what is wrong; nothing is changed."""
-        return verify.verify(self._engine, progress)
+    def verify(
+        self,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        *,
+        workers: Workers | None = None,
+        parts: int | None = None,
+    ) -> Verification:
+        """Read everything and say what is wrong; nothing is changed. Workers of an engine read the results, in `parts` parts."""
+        return verify.verify(self._engine, progress, workers=workers, parts=parts)
+
+    def recompute(
+        self,
+        as_of: AsOf | None = None,
+        *,
+        differing: bool = False,
+        workers: Workers | None = None,
+        parts: int | None = None,
+    ) -> tuple[int, int, pl.DataFrame]:
+        """Return the number of results, of those with all samples, and the statistics of these samples, as `recompute.recompute` does."""
+        version = self._open(RESULTS_TABLE, as_of).version
+        return recompute.recompute(self._engine, version, differing=differing, workers=workers, parts=parts)
 
     def verify_quickly(self, seed: int) -> Verification:
         """Check what takes a fraction of a plain read, with a sample of the results chosen by `seed`; nothing is changed."""

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,7 @@ from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
 from bench_db.store.history import history
+from bench_db.store.parts import of_fragments
 from bench_db.store.tables import (
     ARTIFACTS_TABLE,
     RESULTS_TABLE,
@@ -41,6 +42,7 @@ from bench_db.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from bench_db.distributed.engine import Engine as Workers
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
 _BATCH_ROWS = 8192
@@ -65,10 +67,17 @@ _UNCHECKED = (
 _AGAIN = "publish their files again with --replace, or restore the table from a copy"
 
 
-def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
+def verify(
+    engine: Engine,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    *,
+    workers: Workers | None = None,
+    parts: int | None = None,
+) -> Verification:
     """Read the complete store with artifacts and return its problems; change nothing. `progress` gets rows read and in all.
 
-    Damage in a table is a problem of that table, and hides nothing of the others.
+    Damage in a table is a problem of that table, and hides nothing of the others. Workers of an engine read the results, cut into
+    `parts` parts, and compare them with their checksums.
     """
     problems: list[Problem] = []
     tables = [table for table in registered() if table in TABLES or table.name in engine.present()]
@@ -81,10 +90,12 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
         snapshot = opened[name]
         if snapshot.table.derived:
             continue
-        reading = _Reading(snapshot, progress if name == RESULTS_TABLE.name else None)
+        is_results = name == RESULTS_TABLE.name
+        found = of_fragments(workers, snapshot, read_fragment, parts=parts) if workers and is_results else None
+        reading = _Reading(snapshot, progress if is_results else None, found=found)
         if name == RUNS_TABLE.name:
             expected = reading.expected
-        if name == RESULTS_TABLE.name:
+        if is_results:
             seen, done = reading.seen, reading.rows
         problems += reading.problems([k for k, rows in expected.items() if seen[k] < rows])
         keys[name] = reading.column(snapshot.table.row_key)
@@ -265,53 +276,75 @@ def _in_words(error: BaseException) -> str:
     return str(error) if isinstance(error, BenchDbError) else f"{type(error).__name__}: {error}"
 
 
+class Found(NamedTuple):
+    """What reading a fragment has found: key columns, number and key of changed rows, rows, and the fault of an unreadable one."""
+
+    keys: dict[str, list[pl.Series]]
+    changed: list[tuple[str, int]]
+    rows: int
+    fault: str = ""
+
+
+def read_fragment(snapshot: Snapshot, fragment: Fragment, columns: Sequence[str] | None = None) -> Found:
+    """Read a fragment: all of it, or nothing, so that one damaged file does not hide the others.
+
+    Without the checksum among `columns`, no row is compared.
+    """
+    table, names = snapshot.table, _key_columns(snapshot.table)
+    if fault := salvage.fault_of_deletions(snapshot.engine, table, fragment):
+        return Found({}, [], 0, f"{fragment.file}: {fault}")
+    keys: dict[str, list[pl.Series]] = {name: [] for name in names}
+    changed: list[tuple[str, int]] = []
+    rows = 0
+    try:
+        for batch in snapshot.row_batches(columns, fragment=fragment, batch_size=_BATCH_ROWS):
+            # A checksum by a newer release includes columns that this one does not read.
+            different = [] if snapshot.newer else changed_rows(batch, table.row_key)
+            runs = batch.column(table.merge_key)
+            changed += [(key, runs[at].as_py()) for at, key in different]
+            for name in names:
+                keys[name].append(_column(batch, name))
+            rows += len(batch)
+    except DAMAGE_ERRORS as error:
+        return Found({}, [], 0, f"{fragment.file}: {_in_words(error)}")
+    return Found(keys, changed, rows)
+
+
+def _key_columns(table: Table) -> list[str]:
+    wanted = (table.merge_key, table.row_key, "results")
+    return [name for name in dict.fromkeys(wanted) if name in table.schema.names]
+
+
 class _Reading:
-    """What a complete reading of a table has found: the keys of its rows, the rows that have changed, the unreadable files."""
+    """What a complete reading of a table has found: the keys of its rows, the rows that have changed, the unreadable files.
+
+    `found` are the fragments that workers have read.
+    """
 
     def __init__(
         self,
         snapshot: Snapshot,
         progress: Callable[[int, int], None] | None,
         columns: Sequence[str] | None = None,
+        *,
+        found: list[Found] | None = None,
     ) -> None:
         self._table = snapshot.table
-        self._columns = columns  # without the checksum among them, no row is compared
-        self._keys: dict[str, list[pl.Series]] = {name: [] for name in self._key_columns}
+        self._keys: dict[str, list[pl.Series]] = {name: [] for name in _key_columns(snapshot.table)}
         self._changed: list[tuple[str, int]] = []
         self._unreadable: list[str] = []
         self.rows = 0
         fragments = snapshot.every_fragment()
         total = sum(fragment.rows for fragment in fragments)
-        for fragment in fragments:
-            self._read(snapshot, fragment)
+        read = (read_fragment(snapshot, fragment, columns) for fragment in fragments) if found is None else found
+        for one in read:
+            self._unreadable += [one.fault] if one.fault else []
+            self._changed += one.changed
+            for name, column in one.keys.items():
+                self._keys[name] += column
+            self.rows += one.rows
             if progress is not None:
                 progress(self.rows, total)
-
-    @property
-    def _key_columns(self) -> list[str]:
-        wanted = (self._table.merge_key, self._table.row_key, "results")
-        return [name for name in dict.fromkeys(wanted) if name in self._table.schema.names]
-
-    def _read(self, snapshot: Snapshot, fragment: Fragment) -> None:
-        """Read a fragment: whole, or not at all, so that one damaged file does not hide the others."""
-        if fault := salvage.fault_of_deletions(snapshot.engine, snapshot.table, fragment):
-            self._unreadable.append(f"{fragment.file}: {fault}")
-            return
-        try:
-            batches = list(snapshot.row_batches(self._columns, fragment=fragment, batch_size=_BATCH_ROWS))
-            # A checksum by a newer release includes columns that this one does not read.
-            found = [[] if snapshot.newer else changed_rows(batch, self._table.row_key) for batch in batches]
-            keys = {name: [_column(batch, name) for batch in batches] for name in self._keys}
-        except DAMAGE_ERRORS as error:
-            self._unreadable.append(f"{fragment.file}: {_in_words(error)}")
-            return
-        merge_keys = [batch.column(self._table.merge_key) for batch in batches]
-        self._changed += [
-            (key, runs[at].as_py()) for rows, runs in zip(found, merge_keys, strict=True) for at, key in rows
-        ]
-        for name, column in keys.items():
-            self._keys[name] += column
-        self.rows += sum(map(len, batches))
 
     def column(self, name: str) -> pl.Series:
         """Return a column of keys, of the rows that can be read."""
