@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench_db.analysis import jit
-from bench_db.analysis.common_kernel import suite_index, without_common
+from bench_db.analysis.common_kernel import without_common
 from bench_db.analysis.constants import PROFILES, Profile, for_scan
 from bench_db.analysis.detect_kernel import all_changes
 from bench_db.analysis.jit import Kernel, compiled, divided, exp, expm1
@@ -92,7 +92,6 @@ class TestForms:
         rng, values, offsets, runs = suite(seed)
         n_runs, signs = int(runs.max(initial=-1)) + 1, rng.choice([-1.0, 1.0], len(offsets) - 1)
         levels = np.sort(rng.integers(0, 2, n_runs))
-        assert same(suite_index, values, offsets, runs, signs, n_runs)
         assert same(without_common, values, offsets, runs, levels, signs, np.zeros_like(values))
         single, reach = bool(rng.integers(2)), int(rng.choice([10, 24]))
         assert same(steps_at, values, offsets, runs, np.arange(len(signs)), int(rng.integers(50)), single, reach)

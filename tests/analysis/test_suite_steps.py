@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bench_db.analysis import suite_steps
 from bench_db.analysis.scan import Scan, scan
+from bench_db.analysis.suite_steps import CLIP, FEWEST_POINTS, NOISE_FLOOR
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -39,6 +45,44 @@ def scanned(values: Array, suites: Array | None = None) -> Scan:
 
 def lasting(found: Scan) -> list[Movement]:
     return [movement for movement in found.movements if movement.lasting]
+
+
+def looped_index(values: Array, starts: Array, runs: Array, signs: Array, n_runs: int) -> list[float]:
+    """Return what `suite_index` returns, point by point."""
+    sums, weights = [0.0] * n_runs, [0.0] * n_runs
+    for sign, low, high in zip(signs, starts[:-1], starts[1:], strict=True):
+        known = [(run, x) for run, x in zip(runs[low:high], values[low:high], strict=True) if math.isfinite(x)]
+        if len(known) < FEWEST_POINTS or any(x <= 0.0 for _, x in known):
+            continue
+        logs = [math.log(x) for _, x in known]
+        mean = sum(logs) / len(logs)
+        noise = sum(abs(b - a) for a, b in pairwise(logs)) / (len(logs) - 1) / (2 / math.sqrt(math.pi))
+        noise = max(noise, NOISE_FLOOR)
+        for (run, _), y in zip(known, logs, strict=True):
+            sums[run] += min(max(sign * (y - mean), -CLIP * noise), CLIP * noise) / noise**2
+            weights[run] += 1 / noise**2
+    return [a / b if b else math.nan for a, b in zip(sums, weights, strict=True)]
+
+
+class TestSuiteIndex:
+    """The index is what a loop over the points finds, whatever series are looked at together."""
+
+    @given(seed=st.integers(0, 2**32), together=st.sampled_from([1, 3, 256]))
+    def test_index(self, seed: int, together: int) -> None:
+        rng = np.random.default_rng(seed)
+        lengths = rng.integers(0, 20, int(rng.integers(0, 12)))
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        values = np.exp(rng.normal(0, rng.choice([0.0, 0.05, 2.0]), int(starts[-1])))
+        for wrong in (np.nan, np.inf, 0.0, -1.0):
+            values[rng.random(len(values)) < rng.choice([0.0, 0.03])] = wrong
+        runs = np.concatenate([np.zeros(0), *(np.sort(rng.choice(24, n, replace=False)) for n in lengths)]).astype(
+            np.int64
+        )
+        signs = rng.choice([-1.0, 1.0], len(lengths))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(suite_steps, "_SERIES_AT_ONCE", together)
+            found = suite_steps.suite_index(values, starts, runs, signs, 24)
+        np.testing.assert_allclose(found, looped_index(values, starts, runs, signs, 24), rtol=1e-12, atol=1e-14)
 
 
 class TestSuiteSteps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from operator import add, itemgetter
@@ -26,6 +27,14 @@ def killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Large(list[str]):
+    """An answer that a garbage collector can find."""
+
+
+def small_and_large(number: int) -> tuple[int, Large]:
+    return number, Large(["large"])
+
+
 class TestLocal:
     """An answer is an argument of other functions; a lost process runs nothing twice that was done."""
 
@@ -37,6 +46,17 @@ class TestLocal:
             [both] = engine.submit(add, total, engine.put(100))
             assert engine.get([both, low, three]) == [105, 3, 3]
             assert engine.get([]) == []
+
+    def test_an_answer_that_nobody_asks_for_again_is_dropped(self) -> None:
+        with Local(1) as engine:
+            small, large = engine.submit(small_and_large, 3, returns=2)
+            [copied] = engine.submit(itemgetter(0), large)
+            assert engine.get([small, copied]) == [3, "large"]
+            kept = [one for one in gc.get_objects() if isinstance(one, Large)]
+            assert len(kept) == 1
+            del kept, large
+            assert not [one for one in gc.get_objects() if isinstance(one, Large)]
+            assert engine.get([small]) == [3]
 
     def test_an_error_of_a_function(self) -> None:
         with Local(1) as engine:

@@ -9,7 +9,6 @@ from bench_db.analysis.common_kernel import (
     departing,
     following,
     moving,
-    suite_index,
     without_common,
 )
 from bench_db.analysis.constants import SHAPE, Constants
@@ -23,7 +22,6 @@ def main() -> None:
     values, offsets, runs = np.tile(np.arange(60) % 7.0 + 100, 2), np.array([0, 60, 120]), np.tile(np.arange(60), 2)
     all_changes.machine(values, offsets, Constants())
     all_shapes.machine(values, offsets, np.zeros(2, np.int64), np.empty(0, np.int64), SHAPE)
-    suite_index.machine(values, offsets, runs, np.ones(2), 60)
     without_common.machine(values, offsets, runs, np.zeros(60, np.int64), np.ones(2), np.empty_like(values))
     moved, levels, ones = np.zeros(60), np.zeros(60, np.int64), np.ones(2)
     departed = departing.machine(values, offsets, runs, moved, levels, ones, ones)

@@ -17,9 +17,6 @@ STANDARD_ERRORS = 3.0
 PASSES = 2  # the second pass uses levels that the first has corrected
 SHARES = 4
 FOLLOWS = 0.5
-FEWEST_POINTS = 8  # of a series that takes part in the index of its suite
-CLIP = 2.5  # noise scales, so that a large step of one series is a small one of the index
-NOISE_FLOOR = 0.005  # so that series without noise, such as bytes, do not outweigh all others in the index
 DIFFERENCE_OF_NORMALS = 2.0 / math.sqrt(math.pi)  # mean absolute difference of two normal values of deviation 1
 MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2.0)  # standard error of a median over that of a mean, normal values
 
@@ -102,52 +99,6 @@ def movements(departure: Floats, offsets: Ints, runs: Ints, shares: Floats, meas
                 counts[runs[i]] += 1
     for r in range(n_runs):
         moved[r] = movement(by_run[starts[r] : starts[r + 1]], counts[r]) if measured[r] >= FEWEST_SERIES else 0.0
-
-
-@compiled
-def clipped_sums(x: Floats, runs: Ints, sign: float, sums: Floats, weights: Floats) -> None:
-    """Add what one series says about the index of its suite: its log about its mean, clipped, weighted by 1 / noise^2.
-
-    The noise is the mean absolute difference of neighbours over that of normal values. A series that is not positive says nothing.
-    """
-    mean = noise = before = 0.0
-    count = 0
-    for i in range(len(x)):
-        if math.isfinite(x[i]):
-            if x[i] <= 0.0:
-                return
-            y = math.log(x[i])
-            mean += y
-            noise += abs(y - before) if count > 0 else 0.0
-            before = y
-            count += 1
-    if count < FEWEST_POINTS:
-        return
-    mean /= count
-    noise = max(noise / (count - 1) / DIFFERENCE_OF_NORMALS, NOISE_FLOOR)
-    for i in range(len(x)):
-        if math.isfinite(x[i]):
-            departure = sign * (math.log(x[i]) - mean)
-            sums[runs[i]] += min(max(departure, -CLIP * noise), CLIP * noise) / (noise * noise)
-            weights[runs[i]] += 1.0 / (noise * noise)
-
-
-def _index_entry(digest: int) -> Callable[..., Floats]:
-    def entry(values: Floats, offsets: Ints, runs: Ints, signs: Floats, n_runs: int) -> Floats:
-        _ = digest
-        sums, weights = filled(n_runs, 0.0), filled(n_runs, 0.0)
-        for s in range(len(offsets) - 1):
-            a, b = offsets[s], offsets[s + 1]
-            clipped_sums(values[a:b], runs[a:b], signs[s], sums, weights)
-        for r in range(n_runs):
-            sums[r] = sums[r] / weights[r] if weights[r] > 0.0 else math.nan
-        return sums
-
-    return entry
-
-
-# (concatenated values, offsets, run of each point, +1 or -1 per series, number of runs) -> log index of the suite at each run
-suite_index = Kernel(_index_entry, lambda *given: 0.8e-6 * len(given[0]), 0.4)
 
 
 @compiled

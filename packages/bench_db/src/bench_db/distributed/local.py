@@ -6,6 +6,7 @@ import multiprocessing
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Self, cast
+from weakref import WeakSet
 
 from bench_db.errors import EngineError
 
@@ -16,15 +17,17 @@ MOST_LOSSES = 3  # times in a row that workers may end before the engine gives u
 
 
 class _Task:
-    """A function with its arguments, and its answer once it has one; `item` is a place in the tuple that another task returns."""
+    """A function with its arguments, until it is done. Its handles get the answer, each its own part, and those dropped before get none."""
 
     def __init__(self, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
         self.function, self.arguments = function, arguments
-        self.answer: object = None
+        self.handles: WeakSet[_Handle] = WeakSet()
         self.is_done = False
 
     def finish(self, answer: object) -> None:
-        self.answer, self.is_done, self.arguments = answer, True, ()
+        self.is_done, self.arguments = True, ()
+        for handle in self.handles:
+            handle.value = answer if handle.item is None else cast("tuple[object, ...]", answer)[handle.item]
 
     def inputs(self) -> Iterator[_Task]:
         return (one.task for one in self.arguments if isinstance(one, _Handle))
@@ -35,11 +38,8 @@ class _Handle:
 
     def __init__(self, task: _Task, item: int | None) -> None:
         self.task, self.item = task, item
-
-    @property
-    def value(self) -> object:
-        answer = self.task.answer
-        return answer if self.item is None else cast("tuple[object, ...]", answer)[self.item]
+        self.value: object = None
+        task.handles.add(self)
 
 
 class Local:
