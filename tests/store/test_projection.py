@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 import xxhash
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -21,9 +21,11 @@ from bench_db.model import Definition, RecordedCommit, Result, Samples
 from bench_db.store import content, maintain, projection
 from bench_db.store.database import connect
 from bench_db.store.engine import Engine, locate
+from bench_db.store.publish import Entry
 from bench_db.store.tables import RESULTS_TABLE
+from bench_db.summary import STATISTICS
 from tests.strategies import commit_of, publication
-from tests.support.campaigns import sized
+from tests.support.campaigns import examples, sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,6 +236,105 @@ class TestStores(_Stores.TestCase):  # type: ignore[misc, valid-type]
     """Whatever a store went through, histories are answered as without the projection."""
 
     settings = settings(sized("clocks", 3, full=100), stateful_step_count=8)
+
+
+_OF = (("main", None), (None, None), ("dev", None), ("change", 7))
+_DEFINED = {
+    "join": ("", "bench 1", "bench 2"),
+    "ignore": ("", "bench 0", ""),
+    "alias": ("suite", "suite", "other"),
+    "pool": ("test_bed", "b*", "beds"),
+    "better": ("", "bench 3", "higher"),
+    "main": ("", "engine", "dev"),
+    "metric": ("", "twice", "time * 2"),
+}
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
+@pytest.mark.parametrize("count", range(1, 7))
+@pytest.mark.usefixtures("small_files")
+class TestRandomStores:
+    """A store with every irregularity at once answers as without its levels, one to six, of which one may be torn."""
+
+    @examples("clocks", 1, full=40)
+    @given(drawn=st.data())
+    def test_answers(self, count: int, drawn: st.DataObject, *, torn: bool) -> None:
+        with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(projection, "_MOST_SETTLED", 9)
+            patch.setattr(projection, "_JOINED_FROM", float("inf"))
+            database = connect(Path(directory) / "store", create=True)
+            keys = self.levels(database, drawn, count)
+            assert levels(database) == count
+            self.records(database, drawn, keys)
+            if torn:
+                self.tear(database, drawn)
+            for selection in (_ALL, *_SELECTIONS):
+                assert_equal_without(database, selection)
+            assert_parts(database, Selection(), 3)
+
+    @staticmethod
+    def levels(database: Database, drawn: st.DataObject, count: int) -> list[int]:
+        """Publish runs of all branches, some failed, some NaN and one of a place that is replaced later, and make a level of some."""
+        keys, number = [], 0
+        for level in range(count):
+            entries = []
+            for which in range(len(_OF) if level == 0 else drawn.draw(st.integers(1, 3), "runs")):
+                branch, pr_number = _OF[which] if level == 0 else drawn.draw(st.sampled_from(_OF), "of")
+                time = drawn.draw(st.integers(0, 3), "commit time")
+                place = "a" if number == 0 else ""
+                run, results = publication(number, rows=4, branch=branch, commit_time=time, place=place)
+                if number % 3 == 1:
+                    results[0] = replace(results[0], values=Samples([]), error="it's broken")
+                results = [replace(result, pr_number=pr_number) for result in results]
+                entries.append(Entry(replace(run, pr_number=pr_number), results))
+                number += 1
+            keys += [done.run_key for done in database.publish_many(entries)]
+            if level == 0:  # as other writers of Lance leave it
+                where = f"benchmark_name = 'bench {drawn.draw(st.integers(1, 3), 'NaN')}'"
+                values = ", ".join(f"'{name}', cast('NaN' as double)" for name in STATISTICS)
+                done = database._engine.open(RESULTS_TABLE).dataset.update(
+                    {"summary": f"named_struct({values})"}, where
+                )
+                assert done["num_rows_updated"] == len(_OF)
+                database._engine.compact(RESULTS_TABLE, _SMALL_FRAGMENT)
+            projection.renew(database._engine)
+        assert database.rows(("median",), _ALL)["median"].is_nan().any()
+        return keys
+
+    @staticmethod
+    def records(database: Database, drawn: st.DataObject, keys: list[int]) -> None:
+        """Exclude a run, define names, record positions of some commits, and replace a run that a level has."""
+        excluded = drawn.draw(st.sampled_from(keys[1:]), "excluded")
+        database.exclude([excluded], reason="noise", lifted=False, at=1, by="me")
+        for kind in drawn.draw(
+            st.lists(st.sampled_from(sorted(_DEFINED)), min_size=1, max_size=3, unique=True), "kinds"
+        ):
+            field, pattern, value = _DEFINED[kind]
+            record = Definition(kind=kind, field=field, pattern=pattern, value=value, lifted=False, at=1, by="me")
+            assert database.define([record]) == 1
+        placed = drawn.draw(st.lists(st.integers(1, len(keys) - 1), min_size=1, max_size=3, unique=True), "placed")
+        states = [
+            RecordedCommit(
+                dut_name="engine",
+                commit=commit_of(number),
+                position=drawn.draw(st.sampled_from([None, 0, 1, 2]), "position"),
+                reachable=drawn.draw(st.sampled_from([None, True, False]), "reachable"),
+                recorded_at=2,
+            )
+            for number in placed
+        ]
+        database.record_commits(states)
+        run, results = publication(100, rows=4, branch="main", place="a")
+        assert database.publish(results, run, replace=True).replaced
+
+    @staticmethod
+    def tear(database: Database, drawn: st.DataObject) -> None:
+        """Cut a file of a level, or change a byte of it."""
+        path = drawn.draw(st.sampled_from(files(database)), "file")
+        read = path.read_bytes()
+        place = drawn.draw(st.integers(0, len(read) - 1), "byte")
+        cut = drawn.draw(st.booleans(), "cut")
+        path.write_bytes(read[:place] if cut else read[:place] + bytes([read[place] ^ 1]) + read[place + 1 :])
 
 
 class TestAnswers:
