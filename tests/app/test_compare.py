@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -262,6 +263,69 @@ class TestBranches:
         assert (one.verdict, one.n_baseline) == (Verdict.REGRESSED, 10)
         (own,) = api.check(main, branch="main", baseline_branch="main").comparisons
         assert (own.verdict, own.n_baseline) == (Verdict.UNCHANGED, 9)
+
+    @pytest.mark.parametrize("own", [1, 8], ids=["first run", "runs of its own"])
+    def test_a_commit_of_main_is_main_s_history(self, main: api.Database, own: int) -> None:
+        """A new branch has no runs up to the commit of the baseline; runs of its own that are older are no part of it, either."""
+        for number in range(1, own):
+            timed(main, number, 1.5, branch="topic")
+        api.set_baseline(main, "main", sha(9))
+        for number, level, expected in ((10, 1.5, Verdict.REGRESSED), (12, 1.0, Verdict.UNCHANGED)):
+            timed(main, number, level, branch="topic")
+            for baseline, threshold in product((None, "main", sha(9)), (None, 5.0)):
+                gate = api.check(main, branch="topic", baseline=baseline, threshold=threshold)
+                (one,) = gate.comparisons
+                assert (one.verdict, gate.passed) == (expected, expected is Verdict.UNCHANGED)
+                assert one.candidate_value == pytest.approx(level * SECOND, rel=0.002)
+                assert one.baseline_value == pytest.approx(SECOND, rel=0.002)
+                assert one.n_baseline == (10 if threshold is None else 1)
+        query = BaselineQuery(candidate=sha(10), what="main", chosen=Selection(branch="topic"), clone=Path())
+        assert baseline_commit(main.store, resolve(main.store, query), query) == sha(9)
+
+    def test_a_baseline_of_the_branch_is_its_own_history(self, main: api.Database) -> None:
+        """A release branch with a baseline of its own is compared with its own runs, whatever main has."""
+        for number in range(10, 18):
+            timed(main, number, 1.5, branch="release")
+        timed(main, 18, 1.5, branch="release")
+        timed(main, 9, 1.0)
+        api.set_baseline(main, "main", sha(9))
+        api.set_baseline(main, "main", sha(17), branch="release")
+        for baseline in ("main", sha(17), "level", "last:5"):
+            (one,) = api.check(main, branch="release", baseline=baseline).comparisons
+            assert one.verdict is Verdict.UNCHANGED
+            assert one.baseline_value == pytest.approx(1.5 * SECOND, rel=0.01)
+
+    def test_a_branch_of_a_pull_request_alone(self, main: api.Database) -> None:
+        """The earlier runs of the pull request are those of its branch; another one's are not."""
+        for number in range(10, 16):
+            timed(main, number, 1.3, branch="topic", pr_number=7)
+            timed(main, number, 1.0, branch="topic", pr_number=8)
+        timed(main, 16, 1.6, branch="topic", pr_number=7)
+        for baseline in ("level", "last:5"):
+            (one,) = api.check(main, pr_number=7, baseline_branch="topic", baseline=baseline).comparisons
+            assert one.verdict is Verdict.REGRESSED
+            assert one.baseline_value == pytest.approx(1.3 * SECOND, rel=0.01)
+
+    def test_a_baseline_branch_without_results(self, main: api.Database) -> None:
+        """Nothing would be judged, and the check would pass."""
+        timed(main, 10, 1.5, branch="topic")
+        timed(main, 11, 1.5, branch="pull", pr_number=7)
+        timed(main, 12, 1.5, branch="other", pr_number=8)
+        api.set_baseline(main, "main", sha(9))
+        chosen: tuple[dict[str, Any], ...] = ({}, {"branch": "topic"}, {"pr_number": 7})
+        for of, baseline, name in product(chosen, ("level", "last:5", "main", sha(9)), ("nope", "other")):
+            expected = f"no results of branch '{name}' outside pull requests.*branch main, branch topic, pull request 7"
+            for ask in (api.check, api.compare):
+                with pytest.raises(UserError, match=expected):
+                    ask(main, baseline=baseline, baseline_branch=name, **of)
+
+    def test_a_commit_of_a_pull_request_alone_is_no_baseline(self, main: api.Database) -> None:
+        timed(main, 11, 1.0, branch="topic", pr_number=7)
+        timed(main, 11, 1.0, branch="topic", pr_number=8)
+        for branch in (None, "topic"):
+            with pytest.raises(UserError, match=rf"{sha(11)} has results of pull requests 7 and 8 alone"):
+                api.set_baseline(main, "main", sha(11), branch=branch)
+        assert list(api.baselines(main).baselines) == []
 
 
 def timed(store: api.Database, number: int, seconds: float, **stated: Any) -> None:

@@ -52,6 +52,10 @@ class TestSetting:
         publish(store, 20, {"f": "boom"})
         with pytest.raises(UserError, match="has only failed results; a baseline needs"):
             store.set_baseline(Baseline(name="main", commit=sha(20), set_at=AT))
+        publish(store, 21, {"f": 1.0})
+        store.exclude(store.runs_of(sha(21)), reason="noise", lifted=False, at=AT, by="")
+        with pytest.raises(UserError, match=f"every run of {sha(21)} is excluded"):
+            store.set_baseline(Baseline(name="main", commit=sha(21), set_at=AT))
 
     def test_an_abbreviation_of_two_commits(self, store: Database) -> None:
         publish_all(store, [entry(30, {"f": 1.0}, commit=f"dddddddd{digit}".ljust(40, "0")) for digit in "12"])

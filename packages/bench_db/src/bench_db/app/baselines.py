@@ -22,7 +22,7 @@ from bench_db.identity import ABBREVIATED_SHA, require_text
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
-from bench_db.query.selection import RUN, VERSION, Selection, nearest, no_match, of_name, short
+from bench_db.query.selection import RUN, VERSION, Selection, natural_key, nearest, no_match, of_name, short
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
 from bench_db.schedule.plan import abbreviates
@@ -63,7 +63,8 @@ class BaselineRuns:
     """The runs that a candidate is compared with: of each series its level, or the newest `last`, of those that `until` selects.
 
     `until` is None for all before the candidate. `about` describes the baseline. `commits` are those that a name points at,
-    `pointers` the settings of it that were used. `branches` are those whose runs it uses besides the main history.
+    `pointers` the settings of it that were used. `branches` are those whose runs it uses besides the main history. `of_main` says that
+    its commits are of the main history, whatever branch chose the candidate.
     """
 
     about: str
@@ -72,6 +73,7 @@ class BaselineRuns:
     commits: tuple[str, ...] = ()
     pointers: tuple[Baseline, ...] = ()
     branches: tuple[str, ...] = ()
+    of_main: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +93,10 @@ class BaselineQuery:
     alone: bool = False
     as_of: str | None = None
 
-    @property
-    def compared(self) -> Selection:
-        """The conditions on a baseline: without the pull request that chose the candidate, and its branch if the baseline has one."""
+    def compared(self, found: BaselineRuns) -> Selection:
+        """Return the conditions on a baseline: without the pull request that chose the candidate, and its branch if the baseline has one."""
         chosen = replace(self.chosen, pr_number=None)
-        return chosen if self.branch is None else replace(chosen, branch=None)
+        return replace(chosen, branch=None) if found.of_main or self.branch is not None else chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +259,7 @@ def resolve(store: Database, query: BaselineQuery) -> BaselineRuns:
     if last := _LAST.fullmatch(query.what):
         return _of_branch(store, BaselineRuns(about=f"the newest {last[1]} runs before it", last=int(last[1])), query)
     found = _merge_base(store, query) if query.what.startswith(MERGE_BASE) else _named(store, query)
-    narrowed = _of_branch(store, found, query)
+    narrowed = _of_branch(store, replace(found, of_main=_is_of_main(store, query, found.commits)), query)
     return _alone(store, narrowed, query) if query.alone else narrowed
 
 
@@ -273,21 +274,44 @@ def beside_main(store: Database, query: BaselineQuery, found: BaselineRuns) -> p
     runs = pl.col("run_key").is_in(sorted({*runs_of_candidate(store, query), *named}))
     if not found.branches:
         return runs
-    # A pull request from a fork may have a branch of the same name; a candidate of that branch may be such a pull request itself.
+    return runs | _of_branches(store, query, found.branches)
+
+
+def _of_branches(store: Database, query: BaselineQuery, branches: Sequence[str]) -> pl.Expr:
+    """Select the results of some branches.
+
+    A pull request from a fork may have a branch of the same name, even that of main. A candidate of the branch may be such a pull request
+    itself, and then its own results count, too.
+    """
+    past = store.history(query.as_of)
     counted = pl.col("pr_number").is_null()
     if query.chosen.branch is not None:
-        counted |= store.history(query.as_of).counts(Selection(branch=query.chosen.branch))
-    return runs | (counted & pl.col("branch").is_in(list(found.branches)))
+        counted |= past.counts(Selection(branch=query.chosen.branch))
+    elif query.chosen.pr_number is not None:
+        of_fork = pl.col("branch").is_in(sorted(set(past.main.values())))
+        counted |= ~of_fork & past.counts(Selection(pr_number=query.chosen.pr_number))
+    return counted & pl.col("branch").is_in(list(branches))
 
 
-def _builds(store: Database, query: BaselineQuery, condition: pl.Expr, beside: pl.Expr) -> pl.DataFrame:
+def _is_of_main(store: Database, query: BaselineQuery, commits: Sequence[str]) -> bool:
+    """Return whether a candidate of another branch is compared with commits of the main history."""
+    past, branch = store.history(query.as_of), query.chosen.branch
+    if branch is None or branch in set(past.main.values()):
+        return False
+    named = reduce(or_, map(of_name, commits))
+    return not store.rows(("run_key",), Selection(), query.as_of, condition=named).is_empty()
+
+
+def _builds(
+    store: Database, query: BaselineQuery, condition: pl.Expr, beside: pl.Expr, chosen: Selection
+) -> pl.DataFrame:
     """Return the builds of the chosen rows that a condition keeps, with where they were measured."""
-    return store.rows(_BUILD, query.compared, query.as_of, condition=condition, beside=beside).unique()
+    return store.rows(_BUILD, chosen, query.as_of, condition=condition, beside=beside).unique()
 
 
 def _ours(store: Database, query: BaselineQuery) -> pl.DataFrame:
     own = pl.col("run_key").is_in(runs_of_candidate(store, query))
-    found = _builds(store, query, own, own)
+    found = _builds(store, query, own, own, replace(query.chosen, branch=None, pr_number=None))
     if found.is_empty():
         message = f"no results of {query.candidate} with these conditions; 'bench-db has {query.candidate}' says what is measured"
         raise UserError(message)
@@ -295,9 +319,20 @@ def _ours(store: Database, query: BaselineQuery) -> pl.DataFrame:
 
 
 def _of_branch(store: Database, found: BaselineRuns, query: BaselineQuery) -> BaselineRuns:
-    """Narrow to the runs of one branch, and those of the named commits, whatever their branch."""
+    """Narrow to the runs of one branch, and those of the named commits, whatever their branch.
+
+    Raises `UserError` for a branch without results: nothing would be judged.
+    """
     if query.branch is None:
         return found
+    of_it = _of_branches(store, query, [query.branch])
+    if store.rows(("run_key",), Selection(everything=True), query.as_of, condition=of_it).is_empty():
+        there = ", ".join(sorted(store.elsewhere(query.as_of), key=natural_key)[: RULES.nearest_names])
+        message = (
+            f"`baseline_branch`: no results of branch {query.branch!r} outside pull requests; there are results of: {there}. "
+            "Without it, a pull request is compared with the main history"
+        )
+        raise UserError(message)
     until = _before(_ours(store, query)) if found.until is None else found.until
     wanted = pl.col("branch") == query.branch
     for commit in found.commits:
@@ -444,7 +479,7 @@ def _alone(store: Database, found: BaselineRuns, query: BaselineQuery) -> Baseli
     if found.until is None:
         return found
     others = ~of_name(query.candidate).fill_null(value=False)
-    builds = _builds(store, query, others, beside_main(store, query, found)).filter(found.until)
+    builds = _builds(store, query, others, beside_main(store, query, found), query.compared(found)).filter(found.until)
     return replace(found, until=newest_build_of_each(builds, reduce(or_, map(of_name, found.commits))))
 
 

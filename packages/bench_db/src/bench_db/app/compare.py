@@ -122,7 +122,7 @@ def compare(
     `latest`. A commit as baseline is the history up to it, a version or a run is its own results. Else `baseline` is a named
     baseline, `last:N`, `merge-base:BRANCH` (which needs the `clone` that has it) or `level`, the
     default: the level since the last change before the candidate. `baseline_branch` uses only runs of one branch as baseline, and then
-    the condition `branch` chooses the candidate alone. `min_effect`
+    the condition `branch` chooses the candidate alone, as it does where the baseline is a commit of the main history. `min_effect`
     is in percent. Raises `UserError` when nothing is measured, or the baseline does not exist.
     """
     chosen = selection_of(selection, conditions)
@@ -166,7 +166,7 @@ def verdicts(
     candidate, as_of = query.candidate, query.as_of
     needed = () if runs.until is None else runs.until.meta.root_names()
     own = runs_of_candidate(store, query)
-    points = store.points(query.compared, as_of, also=needed, beside=beside_main(store, query, runs))
+    points = store.points(query.compared(runs), as_of, also=needed, beside=beside_main(store, query, runs))
     thresholds = _thresholds(store, points.series, as_of)
     judged = judge(
         points,

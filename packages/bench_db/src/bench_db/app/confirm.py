@@ -228,7 +228,7 @@ def baseline_commit(store: Database, runs: BaselineRuns, query: BaselineQuery) -
     of_baseline = pl.lit(value=True) if runs.until is None else runs.until
     columns = {"commit", "commit_order", *of_baseline.meta.root_names()}
     named = pl.col("commit").is_not_null()
-    rows = store.rows(columns, query.compared, condition=named, beside=beside_main(store, query, runs))
+    rows = store.rows(columns, query.compared(runs), condition=named, beside=beside_main(store, query, runs))
     of_candidate = pl.col("run_key").is_in(runs_of_candidate(store, query))
     own = store.rows(("commit_order",), Selection(everything=True), condition=of_candidate)["commit_order"].min()
     earlier = rows.filter(of_baseline & (pl.col("commit") != query.candidate) & (pl.col("commit_order") < own))

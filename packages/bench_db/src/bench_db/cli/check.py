@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
+from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND, whose
 from bench_db.cli.options import PERCENT, Minutes, common, emit, open_store, screen, selecting, selection
 from bench_db.cli.progress import Lines, leave_when_asked
 
@@ -130,7 +130,7 @@ def command(
         lambda: _text(
             gate, comparisons_told_apart(gate.comparisons, store.machines), baseline or USUAL, markdown=markdown
         ),
-        history=lambda: gate.history,
+        history=lambda: whose(gate, store, conditions.get("branch"), baseline_branch),
     )
     ctx.exit(0 if gate.passed else REGRESSION_FOUND)
 

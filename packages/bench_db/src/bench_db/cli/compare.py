@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
+from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND, whose
 from bench_db.cli.options import TABLE, emit, open_store, reading, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
@@ -97,7 +97,7 @@ def command(
             markdown=markdown,
             everything=unchanged_too,
         ),
-        history=lambda: compared.history,
+        history=lambda: whose(compared, store, conditions.get("branch"), baseline_branch),
     )
     ctx.exit(REGRESSION_FOUND if failing(compared.comparisons, fail_on) else 0)
 

@@ -927,9 +927,20 @@ class Database:
         """
         commit = baseline.commit and self.measured_commit(baseline.commit)
         if commit and not self.has(commit).present:
-            message = f"{commit} has only failed results; a baseline needs at least one successful result"
+            message = f"{self._why_absent(commit)}; a baseline needs at least one successful result of a branch"
             raise UserError(message)
         return ledger.set_baseline(self._engine, dataclasses.replace(baseline, commit=commit))
+
+    def _why_absent(self, commit: str) -> str:
+        """Return why a commit that has results is not measured."""
+        rows = self.rows(("pr_number", "error"), Selection(everything=True), condition=of_name(commit))
+        pulls = sorted(rows.filter(pl.col("error").is_null())["pr_number"].drop_nulls().unique())
+        if rows.is_empty():
+            return f"every run of {commit} is excluded"
+        if not pulls:
+            return f"{commit} has only failed results"
+        named = " and ".join(map(str, pulls))
+        return f"{commit} has results of pull request{'s' if len(pulls) > 1 else ''} {named} alone"
 
     def baseline(
         self, name: str, *, dut_name: str | None = None, test_bed_name: str | None = None, branch: str | None = None
