@@ -96,8 +96,22 @@ class TestLocal:
         for _ in range(2):
             [ended] = backfill(tmp_path, "--range", broken, "--max-attempts", "2", code=1)["ended"]
             assert ended["state"] == "failed"
-        given_up = backfill(tmp_path, "--range", broken, "--max-attempts", "2")
+        given_up = backfill(tmp_path, "--range", broken, "--max-attempts", "2", code=1)
         assert given_up["left_out"] == [{"commit": broken, "reason": "failed too often"}]
+        words = ("backfill", "--clone", "clone", "--store", "store", "--max-attempts", "2")
+        answer = bench_db(*words, "--range", broken, cwd=tmp_path)
+        assert f"nothing was measured: the newest commit of the range, {broken[:9]}, failed too often" in answer.stderr
+        assert backfill(tmp_path, "--range", broken, "--max-attempts", "2", "--dry-run")["steps"] == []
+
+    def test_a_commit_that_is_given_up_between_measured_ones_is_no_failure(
+        self, history: tuple[History, list[str]], tmp_path: Path
+    ) -> None:
+        """A schedule that repeats it stays green by what is newer, unless each commit is wanted."""
+        broken, newer = history[1][BROKEN : BROKEN + 2]
+        both = ("--range", f"{broken},{newer}", "--max-attempts", "1")
+        assert len(backfill(tmp_path, *both)["ended"]) == 2
+        for more, code in (((), 0), (("--fail-on-error",), 1)):
+            assert backfill(tmp_path, *both, *more, code=code)["steps"] == []
 
     @pytest.mark.slow
     def test_what_succeeded_into_another_store_is_no_attempt(

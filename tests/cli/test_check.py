@@ -11,7 +11,6 @@ from tests.cli.commands import bench_db as process
 from tests.cli.commands import document
 from tests.cli.conftest import bench_db
 from tests.cli.demo_names import SLOW_COMMIT
-from tests.cli.kinds import publish
 from tests.support.histories import FIRST, History
 
 if TYPE_CHECKING:
@@ -33,24 +32,6 @@ class TestBaselineAndCheck:
 
     def test_a_commit_without_results(self, demo_store: Path) -> None:
         assert bench_db("baseline", "set", "main", "0" * 40, "--store", demo_store).code == 2
-
-    def test_a_branch_with_too_few_results(self, tmp_path: Path) -> None:
-        """Nothing of it can be judged against its own level, so the answer names the option that compares with main."""
-        store = connect(tmp_path / "store", create=True)
-        for number in range(6):
-            publish(store, number, {"f": 1.0 + number / 1000}, branch="main")
-        publish(store, 6, {"f": 1.5}, branch="topic")
-        words = ("--branch", "topic", "--store", store.uri)
-        for verb in (("check",), ("compare", "latest")):
-            answer = bench_db(*verb, *words)
-            assert answer.code == 0
-            assert (
-                "branch topic has too few results of its own: compare with those of main by --baseline-branch main"
-                in answer.err
-            )
-            told = bench_db(*verb, *words, "--baseline-branch", "main")
-            assert (told.code, "regressed" in told.out) == (int(verb == ("check",)), True)
-            assert "too few" not in told.err + bench_db(*verb, "--store", store.uri).err
 
 
 STUB = 'print(\'{"results": [{"benchmark_name": "sum", "values_ns": [%s]}]}\')'

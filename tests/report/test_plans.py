@@ -1,6 +1,7 @@
 """Plans, backfills and bisections as text and as JSON."""
 
 import json
+from dataclasses import replace
 
 from bench_db.model import Attempt, AttemptState, Bisection, Commit, LeftOut, Look, Plan, Reason, Side, Step, Target
 from bench_db.report import plans
@@ -86,6 +87,12 @@ class TestEnded:
             "    https://x/3",
         ]
         assert lines[5 + RULES.log_lines :] == LEFT_OUT
+
+    def test_in_part(self) -> None:
+        """A suite that failed beside results that are stored did not fail altogether."""
+        parts = (*self.ENDED, replace(self.ENDED[1], kept=3))
+        assert plans.ended_text(PLAN, parts, 90).startswith("1 measured, 1 measured in part, 2 failed in 1")
+        assert [one["kept"] for one in plans.ended_document(parts)] == [0, 0, 0, 3]
 
     def test_success(self) -> None:
         assert "failed" not in plans.ended_text(Plan(), self.ENDED[:1], 90)

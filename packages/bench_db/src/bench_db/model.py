@@ -348,7 +348,10 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One event of an attempt to measure a commit. `at` and `started_at` are unix seconds; no suites means all."""
+    """One event of an attempt to measure a commit. `at` and `started_at` are unix seconds; no suites means all.
+
+    `kept` is the number of results that a suite wrote before it failed, and that are stored.
+    """
 
     commit: str
     state: AttemptState
@@ -360,6 +363,7 @@ class Attempt:
     run_id: int | None = None
     url: str = ""
     detail: str = ""
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ from bench_db.ingest import (
 from bench_db.masking import cleaned, masked, redacted, secrets_of
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
-from bench_db.model import FAILURE, Attempt, AttemptState, Plan, Step, Target
+from bench_db.model import FAILURE, Attempt, AttemptState, Plan, Reason, Step, Target
 from bench_db.query.selection import Selection
 from bench_db.report.plans import ended_document, plan_document
 from bench_db.report.text import duration, visible
@@ -58,10 +58,12 @@ if TYPE_CHECKING:
     from bench_db.app.parameters import Backfilling
     from bench_db.ci.forge import Started
     from bench_db.measure.runner import Measured
-    from bench_db.model import Published, Result, Run
+    from bench_db.model import Commit, Published, Result, Run
 
 LOCAL = "local"
 _CONSECUTIVE_FAULTS = 3
+# Why a plan leaves out a commit that has results, or one before it.
+_MEASURED = frozenset({Reason.MEASURED, Reason.NOT_NEW})
 _POLL_SECONDS = 15.0
 
 
@@ -78,6 +80,26 @@ class Backfilled(Answer):
     def failed(self) -> list[Attempt]:
         """The attempts that did not succeed."""
         return [attempt for attempt in self.ended if attempt.state is not AttemptState.SUCCEEDED]
+
+    @property
+    def given_up(self) -> list[Commit]:
+        """The commits that are not tried again and that no measured commit of the range follows, oldest first."""
+        reasons = [out.reason for out in self.plan.left_out]
+        measured = max((i for i, reason in enumerate(reasons) if reason in _MEASURED), default=-1)
+        newer = self.plan.left_out[measured + 1 :]
+        return [out.commit for out in newer if out.reason is Reason.GIVEN_UP]
+
+    @property
+    def is_fruitless(self) -> bool:
+        """Whether nothing of what was tried could be measured, or nothing was tried because the newest commits are given up."""
+        if self.ended:
+            return all(attempt in self.failed and not attempt.kept for attempt in self.ended)
+        return bool(self.given_up) and not self.plan.steps
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a commit of the range failed, in part or altogether, or is not tried again."""
+        return bool(self.failed) or any(out.reason is Reason.GIVEN_UP for out in self.plan.left_out)
 
     @property
     def document(self) -> dict[str, object]:
@@ -314,7 +336,7 @@ class _Local:
 def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock) -> Attempt:
     """Publish a pending suite, record it in the journal and remove it from the outbox."""
     delivery.keep_log(pending)
-    error = delivery.publish(pending)
+    error, kept = delivery.publish(pending)
     attempt = Attempt(
         commit=pending.commit,
         state=AttemptState.FAILED if error else AttemptState.SUCCEEDED,
@@ -323,6 +345,7 @@ def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock)
         attempt=pending.attempt,
         suites=(pending.suite,),
         detail=error or "",
+        kept=kept if error else 0,
         url=pending.log,
     )
     journal.add(attempt)
@@ -501,8 +524,8 @@ class Delivery:
                 target.writelines(cleaned(log, self.secrets))
             self.store.put_artifact(kept, **where, added_at=pending.began)
 
-    def publish(self, pending: Pending) -> str | None:
-        """Publish the results and the error of a pending suite; return the error, None when it succeeded."""
+    def publish(self, pending: Pending) -> tuple[str | None, int]:
+        """Publish the results and the error of a pending suite; return the error, None when it succeeded, and the number of results."""
         stated = {_RENAMED.get(name, name): value for name, value in pending.provenance.items()}
         # the attempts at a suite have an order by their time, also of a tool that gives none
         error, provenance = pending.error, Provenance(**stated, measured_at=pending.began)
@@ -524,7 +547,7 @@ class Delivery:
             failed = self._store(*failure(pending, error, provenance)).run_key
         if pending.attempt > 1:
             self._replace_failures(pending, failed)
-        return error
+        return error, kept
 
     def _store(self, run: Run, results: Sequence[Result]) -> Published:
         run = replace(run, default_branch=self.default_branch or run.default_branch)

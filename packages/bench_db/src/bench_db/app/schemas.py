@@ -243,7 +243,7 @@ def _plan() -> dict[str, Schema]:
 
 
 def _backfill() -> Schema:
-    attempt = {name: _record(Attempt)[name] for name in ("commit", "suites", "state", "detail", "url")}
+    attempt = {name: _record(Attempt)[name] for name in ("commit", "suites", "state", "detail", "kept", "url")}
     return _answer({**_plan(), "ended": _list(_object(attempt)), "stopped": _TEXT})
 
 

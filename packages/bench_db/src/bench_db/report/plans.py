@@ -60,7 +60,14 @@ def _left_out(plan: Plan) -> list[str]:
 def ended_document(ended: Iterable[Attempt]) -> list[Document]:
     """Return ended attempts as JSON."""
     return [
-        {"commit": e.commit, "suites": list(e.suites), "state": str(e.state), "detail": e.detail, "url": e.url}
+        {
+            "commit": e.commit,
+            "suites": list(e.suites),
+            "state": str(e.state),
+            "detail": e.detail,
+            "kept": e.kept,
+            "url": e.url,
+        }
         for e in ended
     ]
 
@@ -68,7 +75,9 @@ def ended_document(ended: Iterable[Attempt]) -> list[Document]:
 def ended_text(plan: Plan, ended: Sequence[Attempt], seconds: float) -> str:
     """Return the outcome of a plan as text: how many succeeded, why the others did not, and what was left out."""
     failed = [entry for entry in ended if entry.state is not AttemptState.SUCCEEDED]
-    head = f"{len(ended) - len(failed)} measured" + (f", {len(failed)} failed" if failed else "")
+    parts = sum(entry.kept > 0 for entry in failed)
+    counts = {"measured": len(ended) - len(failed), "measured in part": parts, "failed": len(failed) - parts}
+    head = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "measured")
     took = f" in {duration(seconds)}" if ended else ""
     lines = [line for entry in failed for line in _failed(entry)]
     return "\n".join([head + took, *lines, *_left_out(plan)])

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench_db.store.database import connect
+from tests.cli.conftest import bench_db
+from tests.cli.kinds import publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TestWhose:
+    """`check` and `compare` say whose results they compared, and which option compares with others."""
+
+    def test_a_branch_with_too_few_results(self, tmp_path: Path) -> None:
+        """Nothing of it can be judged against its own level, so the answer names the option that compares with main."""
+        store = connect(tmp_path / "store", create=True)
+        for number in range(6):
+            publish(store, number, {"f": 1.0 + number / 1000}, branch="main")
+        publish(store, 6, {"f": 1.5}, branch="topic")
+        words = ("--branch", "topic", "--store", store.uri)
+        for verb in (("check",), ("compare", "latest")):
+            answer = bench_db(*verb, *words)
+            assert answer.code == 0
+            assert (
+                "branch topic has too few results of its own: compare with those of main by --baseline-branch main"
+                in answer.err
+            )
+            told = bench_db(*verb, *words, "--baseline-branch", "main")
+            assert (told.code, "regressed" in told.out) == (int(verb == ("check",)), True)
+            assert "too few" not in told.err + bench_db(*verb, "--store", store.uri).err
