@@ -21,6 +21,7 @@ from bench_db.model import AttemptState as State
 from bench_db.model import Commit, Reason, Step, Target
 from bench_db.rules import RULES
 from bench_db.schedule.config import Config, Project
+from tests.ingest.formats.test_criterion_dir import measure
 from tests.support.clocks import START, Slept
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply
 
@@ -59,9 +60,11 @@ class TestReadings:
 
     CODSPEED = Path(__file__).parents[1] / "data/codspeed/5.0.4/walltime.json"
 
-    def read(self, *outputs: Path, older: Collection[Path] = ()) -> list[int]:
+    def read(self, *outputs: Path, older: Collection[Path] = (), format_name: str = "codspeed") -> list[int]:
         written = Written(outputs, frozenset(older))
-        return [len(results) for _, results in readings(written, Provenance(suite="s"), "codspeed", ())]
+        self.said = list[str]()
+        read = readings(written, Provenance(suite="s"), format_name, (), self.said.append)
+        return [len(results) for _, results in read]
 
     def test_a_directory_of_files(self, tmp_path: Path) -> None:
         """Of a directory such as `.codspeed` the files of the format are read, but its hidden ones and links."""
@@ -71,14 +74,26 @@ class TestReadings:
         (folder / "notes.txt").write_text("nothing measured here")
         copyfile(self.CODSPEED, folder / "results_1.json")
         alone = self.read(folder)
-        assert alone == self.read(self.CODSPEED)
+        assert self.said == [".codspeed: passed over, as they show no codspeed: 1 file (notes.txt)"]
+        assert (self.read(self.CODSPEED), self.said) == (alone, [])
         (folder / "results_2.json").symlink_to(self.CODSPEED)
+        (folder / "results_3.json").symlink_to(tmp_path / "nothing")
+        (folder / "more").symlink_to(self.CODSPEED.parent)
         assert self.read(folder) == alone
+        links = "3 files (more, results_2.json, results_3.json)"
+        assert self.said[1:] == [f".codspeed: passed over, as links are not followed: {links}"]
+        assert (
+            self.read(folder, older=[folder / "notes.txt", *folder.glob("results_[23].json"), folder / "more"]) == alone
+        )
+        assert self.said == []
 
     def test_a_file_that_ends_too_early_is_an_error(self, tmp_path: Path) -> None:
         copyfile(self.CODSPEED, tmp_path / "results_1.json")
         (tmp_path / "results_2.json").write_bytes(self.CODSPEED.read_bytes()[:-50])
-        with pytest.raises(UnreadableOutputError, match=r"results_2\.json.* ends too early"):
+        with pytest.raises(UserError, match=r"results_2\.json.* ends too early"):
+            self.read(tmp_path)
+        (tmp_path / "results_3.json").write_bytes(b"")
+        with pytest.raises(UserError, match=r"results_3\.json: is empty.*; .*results_2\.json.* ends too early"):
             self.read(tmp_path)
 
     def test_older_files(self, tmp_path: Path) -> None:
@@ -90,6 +105,19 @@ class TestReadings:
         assert self.read(tmp_path, older=older[:2]) == self.read(self.CODSPEED)
         with pytest.raises(UnreadableOutputError, match="no benchmark in it could be read"):
             self.read(tmp_path, older=older)
+
+    def test_of_criterion_what_was_measured(self, tmp_path: Path) -> None:
+        """A benchmark that a selection left out, and one that was cut off, have the figures of an earlier process."""
+        for name in ("a", "b", "c"):
+            measure(tmp_path / "criterion", name)
+        folder = tmp_path / "criterion"
+        assert self.read(folder, format_name="auto") == [3]
+        older = [*(folder / "b/new").iterdir(), folder / "c/new/estimates.json"]
+        for format_name in ("auto", "criterion-dir"):
+            written = Written((folder,), frozenset(older))
+            ((run, results),) = readings(written, Provenance(suite="s"), format_name, (), print)
+            assert [result.benchmark_name for result in results] == ["a"]
+            assert (run.skipped, run.notes[-1]) == ({"missing-file": 1}, "c: skipped, missing-file: no estimates.json")
 
     def test_nothing_of_the_format(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no file below it shows codspeed"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import file_digest, sha256
@@ -29,6 +29,7 @@ from bench_db.ingest import (
     AUTO,
     Adapter,
     Measurement,
+    Opened,
     Provenance,
     Reading,
     adapter_named,
@@ -36,15 +37,15 @@ from bench_db.ingest import (
     find,
     manifest_of,
     normalise,
-    parse,
     this_machine,
 )
 from bench_db.masking import cleaned, masked, redacted, secrets_of
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
-from bench_db.model import FAILURE, Attempt, AttemptState, Plan, Reason, Step, Target
+from bench_db.model import FAILURE, Attempt, AttemptState, Plan, Reason, Result, Run, Step, Target
 from bench_db.query.selection import Selection
 from bench_db.report.plans import ended_document, plan_document
+from bench_db.report.publish import named_files
 from bench_db.report.text import duration, visible
 from bench_db.rules import RULES
 from bench_db.schedule.config import FILE, Config, toml_path
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from bench_db.app.parameters import Backfilling
     from bench_db.ci.forge import Started
     from bench_db.measure.runner import Measured
-    from bench_db.model import Commit, Published, Result, Run
+    from bench_db.model import Commit, Published
 
 LOCAL = "local"
 _CONSECUTIVE_FAULTS = 3
@@ -321,6 +322,7 @@ class _Local:
             pr_number=self.pr_number,
             ci=ci_provenance(environment),
             secrets=secrets_of(environment),
+            say=self.progress.say,
         )
 
     def _publish_pending(self, delivery: Delivery, journal: Journal) -> list[Attempt]:
@@ -493,6 +495,9 @@ class Delivery:
     pr_number: int | None = None
     ci: Mapping[str, Any] = field(default_factory=dict)
     secrets: Collection[str] = field(default=(), repr=False)
+    say: Callable[[str], None]
+    said: set[str] = field(default_factory=set)
+    """What was said of the output files of a suite; of another commit it is not said again."""
 
     def accept(self, measured: Measured, attempt: int) -> Pending:
         """Copy an outcome to the outbox: whatever happens before it is published, it need not be measured again."""
@@ -531,10 +536,11 @@ class Delivery:
         error, provenance = pending.error, Provenance(**stated, measured_at=pending.began)
         outputs, kept = [self.outbox.directory / path for path in pending.outputs], 0
         # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
+        say = partial(self._say, pending.suite)
         for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
                 written = runner.Written(tuple(together))
-                for run, results in readings(written, provenance, pending.format, formats_of(self.config)):
+                for run, results in readings(written, provenance, pending.format, formats_of(self.config), say):
                     self._store(run, results)
                     kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
@@ -548,6 +554,11 @@ class Delivery:
         if pending.attempt > 1:
             self._replace_failures(pending, failed)
         return error, kept
+
+    def _say(self, suite: str, line: str) -> None:
+        if (named := f"{suite}: {line}") not in self.said:
+            self.said.add(named)
+            self.say(visible(named))
 
     def _store(self, run: Run, results: Sequence[Result]) -> Published:
         run = replace(run, default_branch=self.default_branch or run.default_branch)
@@ -590,27 +601,49 @@ def version_of(measured: Measured) -> str:
 
 
 def readings(
-    written: runner.Written, provenance: Provenance, format_name: str, declared: Sequence[Adapter]
+    written: runner.Written,
+    provenance: Provenance,
+    format_name: str,
+    declared: Sequence[Adapter],
+    say: Callable[[str], None],
 ) -> list[tuple[Run, list[Result]]]:
     """Parse what a suite wrote, and leave out files without a result. Raise an error when none has one.
 
-    Of a directory that is not Criterion's, as `.codspeed` is, each file of the format is read that the benchmark wrote, but no link:
-    measured code made it.
+    Of a directory what the benchmark wrote is read, but no link: measured code made it. In one that is not Criterion's, as `.codspeed` is,
+    these are the files of the format; `say` is called with the names of others and of links.
     """
-    files = list[Path]()
+    files, unreadable = list[Path](), list[str]()
     for path in written.outputs:
         found = find(path, format_name, declared=declared)
-        for one in found.unreadable:
-            if Path(one.path) not in written.older:
-                raise UserError(one.error)
-        of_now = [file for file in found.readable if file not in written.older]
-        files += [file for file in of_now if file == path or not file.is_symlink()]
-    read = [(path, *parse(path, format_name, provenance=provenance, declared=declared)) for path in files]
-    full = [(run, results) for _, run, results in read if results]
+        links = [] if found.readable == [path] else _links(path)
+        ignored = written.older.union(links)
+        unreadable += [one.error for one in found.unreadable if Path(one.path) not in ignored]
+        files += [file for file in found.readable if file not in ignored]
+        of_no_format = [file for file in found.passed_over if file not in ignored]
+        shown = "no format that bench_db knows" if format_name == AUTO else f"no {format_name}"
+        for why, some in ((f"they show {shown}", of_no_format), ("links are not followed", links)):
+            if named := [file.relative_to(path).as_posix() for file in some if file not in written.older]:
+                say(f"{path.name}: passed over, as {why}: {named_files(named)}")
+    read = list[tuple[Run, list[Result]]]()
+    for path in files:
+        try:
+            opened = Opened(path, format_name, provenance=provenance, declared=declared, older=written.older)
+            read += opened.runs()
+        except UnreadableOutputError as error:
+            unreadable.append(str(error))
+    if unreadable:
+        raise UserError("; ".join(unreadable))
+    full = [(run, results) for run, results in read if results]
     if not full:
         reason = "no benchmark in it could be read"
         raise UnreadableOutputError(reason, file=", ".join(path.name for path in files or written.outputs))
     return full
+
+
+def _links(directory: Path) -> list[Path]:
+    """Return the symbolic links below a directory, without hidden ones."""
+    links = (path for path in sorted(directory.rglob("*")) if path.is_symlink())
+    return [path for path in links if not any(part.startswith(".") for part in path.relative_to(directory).parts)]
 
 
 def failure(pending: Pending, error: str, provenance: Provenance) -> tuple[Run, list[Result]]:

@@ -467,6 +467,8 @@ class _Measuring:
     unrestricted: set[str] = field(default_factory=set)
     other_names: set[str] = field(default_factory=set)
     warned: set[str] = field(default_factory=set)
+    said: set[str] = field(default_factory=set)
+    """What was said of the output files of a suite; of another round it is not said again."""
     round_began: float = 0.0
     done: int = 0
     ended: Ended = "decided"
@@ -515,7 +517,8 @@ class _Measuring:
         if not slot.written.outputs:
             return []
         provenance = self._provenance(slot)
-        return readings(slot.written, provenance, self.config.suite[slot.suite].format, formats_of(self.config))
+        suite, declared = self.config.suite[slot.suite], formats_of(self.config)
+        return readings(slot.written, provenance, suite.format, declared, partial(self._say_once, slot.suite))
 
     def _provenance(self, slot: Slot) -> Provenance:
         """Return what is known of a slot; for the header of a run with all that git and CI know, which takes some processes."""
@@ -568,6 +571,11 @@ class _Measuring:
 
     def _say(self, line: str) -> None:
         self.progress.say(visible(line))
+
+    def _say_once(self, suite: str, line: str) -> None:
+        if (named := f"{suite}: {line}") not in self.said:
+            self.said.add(named)
+            self._say(named)
 
     # -- between rounds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -135,10 +135,16 @@ class Opened:
         declared: Sequence[Adapter] = (),
         deadline_seconds: float = RULES.input_seconds,
         builds: Builds | None = None,
+        older: Collection[Path] = (),
     ) -> None:
-        """Read the bytes of a file; raise as `parse` does for one that cannot be opened. `builds` has those asked for before."""
+        """Read the bytes of a file; raise as `parse` does for one that cannot be opened. `builds` has those asked for before.
+
+        Of a directory, the `older` files are not read.
+        """
         self._path = Path(path)
-        self._adapter, content = open_path(self._path, format, declared=declared, deadline_seconds=deadline_seconds)
+        self._adapter, content = open_path(
+            self._path, format, declared=declared, deadline_seconds=deadline_seconds, older=older
+        )
         sources = provenance.facts_from
         self._provenance = provenance if sources is None else _with_facts(content, sources, provenance)
         self._content: Content | None = content

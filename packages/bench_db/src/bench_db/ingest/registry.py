@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -382,17 +382,22 @@ def open_path(
     *,
     declared: Sequence[Adapter] = (),
     deadline_seconds: float = RULES.input_seconds,
+    older: Collection[Path] = (),
 ) -> tuple[Adapter, Content]:
     """Return the content of a path and the adapter that reads it: the named one, or the one that the content shows.
 
-    A declared format precedes those of bench_db, and these precede those of other packages.
+    Of a directory, the `older` files are not read. A declared format precedes those of bench_db, and these precede those of other packages.
 
     Raises `UserError` for a format that does not exist or does not fit, `UnreadableOutputError` when the content shows
     none or several, or shows it only behind the prefixes of a log.
     """
     named = None if format_name == AUTO else _of_flag(format_name, declared)
     is_directory = path.is_dir()
-    content = criterion_dir.open_directory(path) if is_directory else open_file(path, deadline_seconds=deadline_seconds)
+    content = (
+        criterion_dir.open_directory(path, older)
+        if is_directory
+        else open_file(path, deadline_seconds=deadline_seconds)
+    )
     if named is None:
         return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content, declared)), content
     if is_directory == (named.sniff is not None):

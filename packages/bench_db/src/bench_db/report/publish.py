@@ -57,13 +57,17 @@ def as_text(
         parts += [f"{skipped} skipped"] if skipped else []
         lines.append(f"{len(files)} runs: {', '.join(parts)}")
     if passed_over:
-        shown = ", ".join(map(visible, passed_over[:_MOST_NAMED]))
-        more = ", ..." if len(passed_over) > _MOST_NAMED else ""
-        lines.append(f"passed over, as they show no such format: {len(passed_over)} files ({shown}{more})")
+        lines.append(f"passed over, as they show no such format: {named_files(passed_over)}")
     if unreadable:
         lines.append(f"not published: {len(unreadable)} files")
         lines += [f"  {visible(file.error)}" for file in unreadable]
     return "\n".join(lines)
+
+
+def named_files(names: Sequence[str]) -> str:
+    """Render the number of some files, and the names of the first."""
+    more = ", ..." if len(names) > _MOST_NAMED else ""
+    return f"{len(names)} file{'s' if len(names) > 1 else ''} ({', '.join(map(visible, names[:_MOST_NAMED]))}{more})"
 
 
 def _notes(files: Sequence[PublishedFile], counts: Counter[str]) -> list[str]:

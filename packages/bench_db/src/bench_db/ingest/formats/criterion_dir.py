@@ -19,7 +19,7 @@ from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, Sk
 from bench_db.model import Throughput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 
 SOURCE = "criterion-dir/1"
@@ -52,14 +52,15 @@ class _Estimates(msgspec.Struct):
     slope: _Estimate | None = None
 
 
-def open_directory(path: Path) -> Content:
-    """Return the files of every measurement below a directory, by their path from their common directory.
+def open_directory(path: Path, older: Collection[Path] = ()) -> Content:
+    """Return the files of every measurement below a directory, by their path from their common directory, without the `older` files.
 
     `base/`, `change/` and `report/` are ignored. Symbolic links to directories are not followed, nor is one to a file outside:
     whoever writes the directory must not choose which files of the machine are published. Paths start at the common directory,
     so that the content is the same whichever parent directory the caller names.
     """
-    found = list(_measured(path))
+    known = {file.absolute() for file in older}
+    found = list(_measured(path, known))
     if not found:
         reason = (
             "no Criterion measurement below it (a directory new/ with benchmark.json, sample.json and estimates.json);"
@@ -72,7 +73,11 @@ def open_directory(path: Path) -> Content:
     linked = [found.relative_to(path.absolute()) for found in _linked(path) if _leaves(found, path)]
     return Content(
         path=path,
-        files={p.relative_to(root).as_posix(): _bytes(p) for p in pieces if p.is_file() and p not in outside},
+        files={
+            p.relative_to(root).as_posix(): _bytes(p)
+            for p in pieces
+            if p.is_file() and p not in outside and p not in known
+        },
         outside=[p.as_posix() for p in (*(piece.relative_to(root) for piece in outside), *linked)],
     )
 
@@ -88,14 +93,18 @@ def is_criterion(path: Path) -> bool:
     return next(_measured(path), None) is not None
 
 
-def _measured(path: Path) -> Iterator[Path]:
+def _measured(path: Path, older: Collection[Path] = ()) -> Iterator[Path]:
+    """Yield the directories of measurements of which a file is not `older`."""
+
     def refuse(error: OSError) -> None:
         message = f"{error.filename}: cannot be read: {error.strerror}"
         raise InputFileError(message) from error
 
     for name, _, files in os.walk(path.absolute(), onerror=refuse):
-        if os.path.basename(name) == "new" and not set(_PIECES).isdisjoint(files):  # noqa: PTH119 one a directory
-            yield Path(name)
+        if os.path.basename(name) == "new":  # noqa: PTH119 one a directory
+            directory = Path(name)
+            if any(directory / piece not in older for piece in _PIECES if piece in files):
+                yield directory
 
 
 def _linked(path: Path) -> Iterator[Path]:
