@@ -96,7 +96,7 @@ class TestRelease:
         assert [path for path in ("tmp", "root", "home", "work") if f"/{path}/".encode() in contents] == []
 
 
-_OLD_PUBLISH = """
+OLD_PUBLISH = """
 import sys
 import bench_db
 assert bench_db.__file__.startswith(sys.argv[2]), bench_db.__file__
@@ -129,14 +129,14 @@ class TestOldCode:
         """Its rows have null in the new columns, which is what a later release reads for them anyway."""
         store = tmp_path / "store"
         ran(later, _LATER_PUBLISH, store, "1")
-        assert ran(WHEEL, _OLD_PUBLISH, store, WHEEL, "2").split() == ["3", "True", "3"]
+        assert ran(WHEEL, OLD_PUBLISH, store, WHEEL, "2").split() == ["3", "True", "3"]
         assert ran(later, _LATER_PUBLISH, store, "3") == (
             "[('1.0.1', 3), ('1.0.2', None), ('1.0.3', 3)] () ('0001-content-keys',)"
         )
 
     def test_a_store_of_the_present_code(self, database: Database) -> None:
         fill(database)
-        assert ran(WHEEL, _OLD_PUBLISH, database.uri, WHEEL, "20").split() == ["3", "True", "4"]
+        assert ran(WHEEL, OLD_PUBLISH, database.uri, WHEEL, "20").split() == ["3", "True", "4"]
         assert database.verify().problems == ()
         run, results = publication(21)
         assert database.publish(results, run).new == 3
@@ -147,7 +147,7 @@ class TestOldCode:
         monkeypatch.setattr(migrations, "MIGRATIONS", (*BUILT_IN, Named()))
         database.migrate()
         assert database.info().pending == ()
-        assert ran(WHEEL, _OLD_PUBLISH, database.uri, WHEEL, "2").split()[0] == "3"
+        assert ran(WHEEL, OLD_PUBLISH, database.uri, WHEEL, "2").split()[0] == "3"
         missed = [(migrations.ContentKeys.name, 1), (Named.name, 3)]
         assert [(step.name, step.rows) for step in database.migrate(dry_run=True)] == missed
         assert [(step.name, step.rows) for step in database.migrate()] == missed

@@ -42,6 +42,7 @@ from bench_db.store import (
     recompute,
     rollup,
     transfer,
+    twins,
     verify,
     versions,
 )
@@ -417,7 +418,9 @@ class Database:
 
     def migrate(self, *, dry_run: bool = False) -> list[StoreChange]:
         """Bring the store to what this release writes, and return what was done; with `dry_run` what would be."""
-        return migrations.pending(self._engine) if dry_run else migrations.migrate(self._engine)
+        if dry_run:
+            return [*twins.pending(self._engine), *migrations.pending(self._engine)]
+        return [*twins.exclude(self._engine), *migrations.migrate(self._engine)]
 
     @of_sound_part
     def info(self) -> StoreInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench_db.model import StoreInfo, TableInfo
-from bench_db.store import ledger, maintain, migrations, projection
+from bench_db.store import ledger, maintain, migrations, projection, twins
 from bench_db.store.tables import RESULTS_TABLE, Table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def store_info(engine: Engine) -> StoreInfo:
         tags=engine.tags(RESULTS_TABLE),
         maintenance_due=maintain.is_due(results),
         migrations=tuple(migrations.marked(results.metadata)),
-        pending=tuple(step.name for step in migrations.pending(engine)),
+        pending=tuple(step.name for step in (*twins.pending(engine), *migrations.pending(engine))),
         projection=projection.info(engine, results),
     )
 

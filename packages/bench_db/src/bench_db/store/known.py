@@ -101,7 +101,7 @@ def find_each(engine: Engine, runs: Sequence[tuple[Run, Sequence[Result]]], *, b
     With `but_own` a record of the run itself is left out: only another run with the same measurements is the same.
     """
     table = engine.open(RUNS_TABLE)
-    records = _records(table, _like([run for run, _ in runs], {column.name for column in table.missing}))
+    records = records_of(table, _like([run for run, _ in runs], {column.name for column in table.missing}))
     looks = _looks(engine, records, [run for run, _ in runs], but_own=but_own)
     counts = _counts(engine, [look.same for look in looks if look.same is not None])
     rows = _rows(engine, {record.run_key: record for look in looks for record in look.here}.values())
@@ -200,7 +200,7 @@ def _with_runtimes(
         own = runtime_of(run.context) if found.beside else None
         others = ((one.run, runtimes.get(one.run.run_key)) for one in found.beside)
         named.append(tuple(Beside(*pair) for pair in others if own and pair[1] and pair[1].tag != own.tag))
-    excluded = _excluded(engine) if any(named) else frozenset[int]()
+    excluded = excluded_of(engine) if any(named) else frozenset[int]()
     return [
         replace(found, beside=tuple(one for one in beside if one.run.run_key not in excluded))
         for found, beside in zip(founds, named, strict=True)
@@ -240,7 +240,8 @@ def _runtime(tag: str, text: str) -> Runtime:
     return Runtime(name, f"{tag}={number if number and kind in _USUAL[tag] else kind + number}")
 
 
-def _excluded(engine: Engine) -> frozenset[int]:
+def excluded_of(engine: Engine) -> frozenset[int]:
+    """Return the keys of excluded runs; none where the records are damaged."""
     try:
         return history.excluded_runs(history.exclusions(engine))
     except faults.DAMAGE_ERRORS:
@@ -279,7 +280,7 @@ def in_place_of(
     """
     same_file = f"({condition('run_id', run.run_id)} AND {condition('file_name', run.file_name)})"
     where = " OR ".join([same_file, _among("sha256", {run.sha256} - {""})])
-    keys = [r.run_key for r in _records(engine.open(RUNS_TABLE), where) if derive.place_of(r) == derive.place_of(run)]
+    keys = [r.run_key for r in records_of(engine.open(RUNS_TABLE), where) if derive.place_of(r) == derive.place_of(run)]
     at = keys.index(run.run_key) if run.run_key in keys else -1
     others = [key for key in keys if key != run.run_key]
     shared = _sharing(engine, others, results, but) if others else set()
@@ -332,7 +333,7 @@ def _among(leaf: str, values: Collection[Scalar | None]) -> str:
     return condition(leaf, usable[0] if len(usable) == 1 else usable)
 
 
-def _records(runs: Snapshot, where: str) -> list[Run]:
+def records_of(runs: Snapshot, where: str) -> list[Run]:
     """Return the records that a filter selects, in the order in which they were added, without what nothing here needs."""
     found = sorted(runs.read((ROW_ID,), where)[ROW_ID].to_pylist())
     # Most runs are new, and a filter that reads no other column is a third faster.

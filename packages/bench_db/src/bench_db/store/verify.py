@@ -22,7 +22,7 @@ from bench_db.errors import (
     StoreUnavailableError,
 )
 from bench_db.model import Problem, Result, Verification
-from bench_db.store import artifacts, indexes, ledger, maintain, migrations, projection, rollup, salvage
+from bench_db.store import artifacts, indexes, ledger, maintain, migrations, projection, rollup, salvage, twins
 from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
@@ -101,6 +101,7 @@ def verify(
         keys[name] = reading.column(snapshot.table.row_key)
     if RUNS_TABLE.name in opened and RESULTS_TABLE.name in opened:
         problems += _disagreements(seen, expected)
+        problems += _stored_twice(engine) if not problems else ()
     checked = [s for s in opened.values() if s.table.name in keys and _is_one_a_key(s.table)]
     problems += [p for s in checked for p in _doubled(s.table, keys[s.table.name])]
     problems += _artifacts(engine) if ARTIFACTS_TABLE.name not in {p.table for p in problems} else ()
@@ -459,6 +460,15 @@ def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Pro
         if keys:
             examples = [f"{key:016x}" for key in sorted(keys)]
             yield _problem(kind, RUNS_TABLE, examples, harmless=harmless, runs=keys)
+
+
+def _stored_twice(engine: Engine) -> Iterator[Problem]:
+    """Report runs that an older release has stored a second time."""
+    found = twins.twins(engine)
+    if found:
+        kind = "runs that an older release has stored a second time; run 'bench-db store migrate', which excludes them"
+        examples = [f"{key:016x} has the measurements of {first:016x}" for key, first in sorted(found.items())]
+        yield _problem(kind, RUNS_TABLE, examples, harmless=True, runs=sorted(found))
 
 
 def _damaged_indexes(snapshot: Snapshot) -> Iterator[Problem]:
