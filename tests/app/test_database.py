@@ -59,15 +59,14 @@ class TestWrongTypes:
             *((name, lambda db, value, name=name: db.latest(**{name: value})) for name in ("benchmark", "test_bed_name", "dut_name", "branch", "suite", "metric")),
             ("benchmark", lambda db, value: db.trend(value)),
             ("benchmark", bench_db.detect),
-            ("runs", lambda db, value: db.run(value)),
-            ("runs", lambda db, value: bench_db.exclude_runs(db, "why", runs=(value,))),
+            ("run", lambda db, value: db.run(value)),
             ("branch", lambda db, value: db.list_runs(branch=value)),
             ("commit", lambda db, value: db.list_runs(commit=value)),
             ("commit", lambda db, value: db.has(value)),
-            ("commit", bench_db.compare),
-            ("commit", bench_db.commit),
+            ("candidate", bench_db.compare),
+            ("name", bench_db.commit),
             ("baseline", lambda db, value: bench_db.compare(db, "latest", baseline=value)),
-            ("baseline", lambda db, value: bench_db.set_baseline(db, value, "latest", by="me")),
+            ("name", lambda db, value: bench_db.set_baseline(db, value, "latest", by="me")),
             ("address", lambda db, value: db.get(value)),
             ("sql", lambda db, value: db.query(value)),
             ("name", lambda db, value: db.put(b"x", name=value)),
@@ -90,8 +89,10 @@ class TestWrongTypes:
             database.latest(tags=value)  # type: ignore[arg-type]
 
     def test_runs_are_several(self, database: bench_db.Database) -> None:
-        with pytest.raises(bench_db.UserError, match=r"^`runs`: a list of runs is expected, not '[0-9a-f]{16}'"):
+        with pytest.raises(bench_db.UserError, match=r"^`runs`: a list of texts is expected, not '[0-9a-f]{16}'"):
             bench_db.exclude_runs(database, "why", runs=database.list_runs()["run"][0])
+        with pytest.raises(bench_db.UserError, match=r"^`runs`: a list of texts is expected, not \(3,\)"):
+            bench_db.exclude_runs(database, "why", runs=(3,))  # type: ignore[arg-type]
 
     def test_a_date_is_a_day(self, database: bench_db.Database) -> None:
         assert database.latest(as_of=datetime.now(UTC).date()).height == database.latest().height
@@ -99,7 +100,7 @@ class TestWrongTypes:
             database.latest(as_of=date(2001, 1, 1))
 
     def test_no_version(self, database: bench_db.Database) -> None:
-        with pytest.raises(bench_db.UserError, match="is no version, tag or date"):
+        with pytest.raises(bench_db.UserError, match=r"^`as_of`: a whole number, a text or a date is expected"):
             database.latest(as_of=Path("v1"))  # type: ignore[arg-type]
 
     def test_an_address_to_copy_to(self, database: bench_db.Database, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -351,7 +352,14 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         message = f"module 'bench_db' has no attribute {name!r}"
         raise AttributeError(message)
-    return getattr(import_module(_HOME_OF[name]), name)
+    public = getattr(import_module(_HOME_OF[name]), name)
+    if not isinstance(public, FunctionType):
+        return public
+    from bench_db.app.arguments import guarded
+
+    call = guarded(public)
+    call.__module__ = __name__  # where pickle finds it
+    return call
 
 
 def __dir__() -> list[str]:

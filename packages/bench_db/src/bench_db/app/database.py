@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias, TypeVar
 import polars as pl
 
 from bench_db.app import reading
+from bench_db.app.arguments import with_guarded_methods
 from bench_db.app.commit_names import sha_of
 from bench_db.app.engines import summarising, workers_of
 from bench_db.clock import CALENDAR_SECONDS
@@ -68,6 +69,7 @@ TIMES = {
 }
 
 
+@with_guarded_methods
 class Database:
     """A store of benchmark results, opened with `bench_db.connect`.
 
