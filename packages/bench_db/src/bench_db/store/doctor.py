@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db.errors import BenchDbError, MissingExtraError, StoreNotFoundError
 from bench_db.model import Check
+from bench_db.rules import RULES
 from bench_db.store import maintain
 from bench_db.store.database import bucket_at, connect, engine_at
 from bench_db.store.engine import Location, locate
@@ -45,7 +47,10 @@ def _checks_of(uri: str | Path) -> Iterator[Check]:
         return
     yield Check(name="address", passed=True, finding=str(location))
     yield from _bucket_checks(location) if location.is_s3 else (_checked("directory", lambda: _directory(location)),)
-    yield _checked("store", lambda: _store(uri))
+    store = _checked("store", lambda: _store(uri))
+    yield store
+    if store.passed:
+        yield from _commit_times(uri)
     if location.is_s3 or os.access(location.path, os.W_OK | os.X_OK):  # no error for a path that no file can have
         yield _checked("clock", lambda: _clock(uri))
 
@@ -101,6 +106,23 @@ def _deleting(bucket: Bucket) -> tuple[bool, str]:
 def _clock(uri: str | Path) -> tuple[bool, str]:
     fault = maintain.fault_of_clock(engine_at(uri))
     return not fault, fault or "agrees with that of the store"
+
+
+def _commit_times(uri: str | Path) -> Iterator[Check]:
+    """Name the commits that are dated after they were measured; a store without one, or without a store, has no such check."""
+    try:
+        commits = connect(uri).commits()
+    except (BenchDbError, OSError):  # the check of the store says why
+        return
+    early = [one for one in commits if one.measured_at is not None and one.time > one.measured_at]
+    if early:
+        first = early[0]
+        when = datetime.fromtimestamp(first.time, UTC)
+        finding = (
+            f"{len(early)} dated after they were measured, such as {first.commit[: RULES.sha_length]} of {when:%Y-%m-%d %H:%M} UTC; they are "
+            "ordered as made when they were measured, and after their parents where 'bench-db commits sync' has recorded these"
+        )
+        yield Check(name="commit times", passed=True, finding=finding)
 
 
 def _directory(location: Location) -> tuple[bool, str]:
