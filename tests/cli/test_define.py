@@ -52,7 +52,7 @@ class TestDefine:
     def test_unmapped(self, database: Database) -> None:
         publish(database, 1, {"f": 1.0})
         nothing = bench_db("define", "unmapped", "--store", database.uri)
-        assert nothing.out == "every name is defined, of the fields with aliases or pools\n"
+        assert nothing.out == "every name of the fields that have aliases or pools is defined\n"
         suites = bench_db("define", "unmapped", "--field", "benchmark", "--store", database.uri, "--output", "json")
         assert [(row["field"], row["name"]) for row in suites.document["unmapped"]] == [("benchmark", "f")]
         bench_db("define", "alias", "benchmark", "g", "h", "--store", database.uri)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
+import pytest
 
 from bench_db.analysis.histories import Histories
 from bench_db.model import Figure, Movement, Noise, Series
@@ -80,6 +81,18 @@ class TestScan:
         assert "; 1 change, of which" in scanned(changes=1)
         assert "of which 0.2 are expected to be false alarms and 1 moved with the machine\n" in scanned(of_machine=1)
         assert "slow" in scanned().split("\n\n")[1]
+
+    @pytest.mark.parametrize(
+        ("too_short", "said"),
+        [
+            (0, "there are no results yet"),
+            (1, "a series needs 8 runs, and the series has fewer"),
+            (7, "a series needs 8 runs, and the 7 series have fewer"),
+        ],
+    )
+    def test_nothing_to_test(self, too_short: int, said: str) -> None:
+        text = scan_text([], {}, movements=(), changes=0, tested=0, too_short=too_short, expected_false=0.0)
+        assert text == f"nothing tested: {said}\n\nno findings"
 
     def test_movements(self) -> None:
         moved = [Movement(run=n, commit=commit_of(n), effect=0.1 * n, series=9, lasting=n == 1) for n in range(1, 9)]

@@ -91,8 +91,8 @@ class TestVerification:
         found = Verification(rows=1234, runs=5, problems=(), sampled=1000, seed=3, unchecked=("indexes", "samples"))
         assert store.verification_text(found).split("\n") == [
             "1,234 results of 5 runs counted: no damage found",
-            "1,000 results compared with their checksums, chosen by the seed 3",
-            "not checked: indexes, samples",
+            "1,000 of them compared with their checksums, chosen at random (--seed 3 chooses the same)",
+            "not checked, as 'bench-db store verify' without --quick does: indexes; samples",
         ]
 
 

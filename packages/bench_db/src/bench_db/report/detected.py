@@ -79,11 +79,19 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     decided = [
         f"{number:,} provisional {'change' if number == 1 else 'changes'} {word}" for number, word in later if number
     ]
-    head = (f"{of}; {expected}", *decided, *least, *threshold_faults)
+    figures_of = f"{of}; {expected}" if tested else _untested(too_short)
+    head = (figures_of, *decided, *least, *threshold_faults)
     if markdown:
         figures = [markdown_text(line) for line in (*head, *moved)]
         return "\n\n".join((*figures, findings_markdown(findings, series)))
     return "\n".join((*map(visible, head), *moved, "", commit_findings_text(findings, series, screen)))
+
+
+def _untested(too_short: int) -> str:
+    if not too_short:
+        return "nothing tested: there are no results yet"
+    of = f"the {too_short:,} series have" if too_short > 1 else "the series has"
+    return f"nothing tested: a series needs {RULES.detection_runs} runs, and {of} fewer"
 
 
 def _movement(movement: Movement, *, has_rates: bool) -> str:

@@ -98,7 +98,7 @@ def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN, 
 def unmapped_text(names: pl.DataFrame, screen: Screen = PLAIN) -> str:
     """Render names with the columns of `app.definitions.Unmapped` as a table; each count says what it counts."""
     if names.is_empty():
-        return "every name is defined, of the fields with aliases or pools"
+        return "every name of the fields that have aliases or pools is defined"
     headings = ("field", "name", "device", "counted", "last seen")
     cells = [
         (field, visible(name or "(none)"), visible(dut), _counted(results, field), when(last_seen))

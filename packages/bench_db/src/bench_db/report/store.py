@@ -73,11 +73,14 @@ def verification_text(found: Verification) -> str:
     is_quick = found.sampled is not None
     good = "no damage found" if is_quick else "all sound"
     how = "counted" if is_quick else "read"
-    head = f"{found.rows:,} results of {found.runs:,} runs {how}: {good if found.sound else 'NOT SOUND'}"
+    runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
+    head = f"{found.rows:,} results of {runs} {how}: {good if found.sound else 'NOT SOUND'}"
     lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)}){_runs(p.runs)}" for p in found.problems]
     if is_quick:
-        lines.append(f"{found.sampled:,} results compared with their checksums, chosen by the seed {found.seed}")
-        lines.append(f"not checked: {', '.join(found.unchecked)}")
+        lines.append(
+            f"{found.sampled:,} of them compared with their checksums, chosen at random (--seed {found.seed} chooses the same)"
+        )
+        lines.append(f"not checked, as 'bench-db store verify' without --quick does: {'; '.join(found.unchecked)}")
     return "\n".join((head, *lines))
 
 
