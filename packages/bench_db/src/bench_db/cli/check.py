@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND, whose
-from bench_db.cli.options import PERCENT, Minutes, common, emit, open_store, screen, selecting, selection
+from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
+from bench_db.cli.options import PERCENT, Minutes, common, emit, open_store, screen, selecting, selection, whose
 from bench_db.cli.progress import Lines, leave_when_asked
 
 if TYPE_CHECKING:

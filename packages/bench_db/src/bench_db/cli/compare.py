@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND, whose
-from bench_db.cli.options import TABLE, emit, open_store, reading, screen, selecting, selection
+from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
+from bench_db.cli.options import TABLE, emit, open_store, reading, screen, selecting, selection, whose
 from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import PERCENT
 from bench_db.rules import RULES
-
-if TYPE_CHECKING:
-    from bench_db.app.compare import Compared
-    from bench_db.store.database import Database
 
 REGRESSION_FOUND = 1
 """Exit code of a comparison that fails."""
@@ -44,12 +39,3 @@ MINIMUM_EFFECT = click.option(
     metavar="PERCENT",
     help=f"Report smaller changes as unchanged: 2 or 2%, and 0.5% with the sign. [default: {100 * RULES.minimum_effect:g}]",
 )
-
-
-def whose(compared: Compared, store: Database, branch: str | None, baseline_branch: str | None) -> str:
-    """Describe whose results were compared, and say how to compare those of a branch that has too few to be judged."""
-    if branch is None or baseline_branch is not None or any(one.effect is not None for one in compared.comparisons):
-        return compared.history
-    others = sorted(set(store.history().main.values()) - {branch})
-    how = f": compare with those of {others[0]} by --baseline-branch {others[0]}" if others else ""
-    return f"{compared.history}\nbranch {branch} has too few results of its own{how}"

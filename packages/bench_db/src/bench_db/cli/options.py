@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from bench_db.app.compare import Compared
     from bench_db.app.parameters import Parameter
     from bench_db.app.places import Place
     from bench_db.query.selection import Selection
@@ -490,6 +491,15 @@ def emit(
 def _say(history: Callable[[], str] | None) -> None:
     if history is not None:
         click.echo(f"of {history()}", err=True)
+
+
+def whose(compared: Compared, store: Database, branch: str | None, baseline_branch: str | None) -> str:
+    """Describe whose results were compared, and say how to compare those of a branch that has too few to be judged."""
+    if branch is None or baseline_branch is not None or any(one.effect is not None for one in compared.comparisons):
+        return compared.history
+    others = sorted(set(store.history().main.values()) - {branch})
+    how = f": compare with those of {others[0]} by --baseline-branch {others[0]}" if others else ""
+    return f"{compared.history}\nbranch {branch} has too few results of its own{how}"
 
 
 def emit_found(
