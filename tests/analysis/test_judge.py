@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bench_db.analysis.jit import Floats
     from bench_db.model import Comparison
 
+pytestmark = pytest.mark.few(2)
+
 NAN = math.nan
 _SERIES = (7, "bench_db", "ci", "suite", "f", "time", "", "ns", "lower")
 

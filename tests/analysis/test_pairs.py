@@ -320,6 +320,7 @@ class TestConfirm:
 class TestOnASide:
     """On which side of a change a series is: the middle itself is rarely decided, and its ends nearly always."""
 
+    @pytest.mark.slow
     def test_error_and_power(self) -> None:
         rng = np.random.default_rng(2)
         middle = Claim(is_increase=True, least=1.1**0.5 - 1.0, on_a_side=True)

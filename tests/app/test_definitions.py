@@ -111,6 +111,7 @@ class TestDerivedMetric:
         assert "per_watt" in page
         assert {series.metric for series in api.scan(served, **of).series.values()} == {"per_watt"}
 
+    @pytest.mark.slow
     def test_sql_and_conditions(self, served: api.Database) -> None:
         for table, rows in (("latest", 2), ("series", 2), ("points", 16), ("results", 0)):
             sql = f"SELECT count(*) AS n FROM {table} WHERE metric = 'per_watt'"

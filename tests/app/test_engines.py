@@ -83,6 +83,7 @@ class TestEngines:
         assert quick.returncode == 2
         assert "leave one of them out" in quick.stderr
 
+    @pytest.mark.slow
     def test_nothing_is_read_after_the_scan_began(self, tmp_path: Path) -> None:
         made = connect(tmp_path / "store", create=True)
         for number in range(20):

@@ -34,6 +34,7 @@ def settings(kind: str, options: str) -> dict[str, str]:
 class TestMeasuring:
     """What a project sets for its everyday tests does not keep its benchmarks from being measured."""
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("kind", FILES)
     def test_pytest_measures(self, kind: str, tmp_path: Path) -> None:
         """The command that `init` writes is run by a real pytest, which by itself measures nothing with these settings."""

@@ -58,6 +58,7 @@ class TestSite:
         assert "A &amp; b" in (tmp_path / "index.html").read_text()
         assert any("https://example.org/c/" in path.read_text() for path in tmp_path.rglob("*.*"))
 
+    @pytest.mark.slow
     def test_the_name_of_the_project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is that of bench-db.toml where the store has its results, of the repository of CI, or of the only device."""
         monkeypatch.chdir(tmp_path)

@@ -8,6 +8,8 @@ from tests.cli.commands import bench_db
 from tests.cli.measured_histories import config
 from tests.support.histories import History
 
+pytestmark = pytest.mark.few(1)
+
 SCRIPT = 'print(\'{"results": [{"benchmark_name": "sum[5]", "values_ns": [%d, %d, %d]}]}\')'
 
 

@@ -61,6 +61,7 @@ class TestText:
             "text": '"pytest-benchmark>=4",',
         }
 
+    @pytest.mark.slow
     def test_a_second_time(self, root: Path) -> None:
         assert bench_db("init", "--action", ACTION, cwd=root).returncode == 0
         again = bench_db("init", "--action", ACTION, cwd=root)

@@ -12,6 +12,8 @@ from tests.support.everyday import BEGIN, HOUR, Repository
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 # the order in which a bisecting backfill measures twelve commits
 MEASURED = (12, 1, 6, 9, 3, 11, 2, 7, 5, 10, 4, 8)
 
@@ -153,6 +155,7 @@ class TestPullWithMerge:
 class TestTwoRepositories:
     """Devices of different repositories in one store do not mix their orders."""
 
+    @pytest.mark.slow
     def test_each_in_its_own(self, tmp_path: Path) -> None:
         one, other = Repository(tmp_path / "one"), Repository(tmp_path / "other")
         (other.path / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1.0"\n')

@@ -25,7 +25,7 @@ def commands(path: Path) -> Iterator[tuple[str, int]]:
 
     Neither its docstring counts nor an import, which is in the body only so that `bench-db --help` imports nothing.
     """
-    for function in ast.walk(ast.parse(tree.text(path))):
+    for function in ast.walk(tree.syntax(path)):
         if isinstance(function, Function) and is_command(function):
             inside = [node for node in ast.walk(function) if isinstance(node, ast.stmt)]
             docstring = ast.get_docstring(function) is not None

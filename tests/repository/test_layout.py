@@ -16,7 +16,7 @@ FOUNDATION = [PACKAGE / f"{name}.py" for name in ("errors", "identity", "model",
 
 def imported(path: Path) -> set[str]:
     """Return the top-level names that a module imports, at any position."""
-    nodes = list(ast.walk(ast.parse(tree.text(path))))
+    nodes = list(ast.walk(tree.syntax(path)))
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     given = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     return {name.split(".")[0] for name in plain | given}

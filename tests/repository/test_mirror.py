@@ -10,7 +10,7 @@ PACKAGES = Path("packages/bench_db/src")
 
 def has_code(module: Path) -> bool:
     """Whether a module defines a function; one of constants and records has nothing to test."""
-    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(tree.text(module))))
+    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(tree.syntax(module)))
 
 
 def mirror(module: Path) -> Path:

@@ -33,7 +33,7 @@ LANCE_NAMES = {
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Yield every function and method of a module."""
-    for node in ast.walk(ast.parse(tree.text(path))):
+    for node in ast.walk(tree.syntax(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -67,7 +67,7 @@ class TestSignatures:
             f"{path}:{node.lineno}: {node.attr}"
             for path in tree.modules("packages")
             if path.name != "engine.py"
-            for node in ast.walk(ast.parse(tree.text(path)))
+            for node in ast.walk(tree.syntax(path))
             if isinstance(node, ast.Attribute) and node.attr in LANCE_NAMES
         ]
         assert asked == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -27,3 +28,9 @@ def modules(*folders: str) -> list[Path]:
 def text(path: Path) -> str:
     """Return a file as text, with invalid UTF-8 replaced, so that binary files can be searched too."""
     return (ROOT / path).read_text("utf-8", "replace")
+
+
+@cache
+def syntax(path: Path) -> ast.Module:
+    """Return the syntax tree of a Python file, parsed once: all of them take 1 s of CPU."""
+    return ast.parse(text(path))

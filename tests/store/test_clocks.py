@@ -183,6 +183,7 @@ class TestMaintenance:
         lance.LanceDataset.commit(table, operation, read_version=lance.dataset(table).version)
         assert len(database.results()) == 17
 
+    @pytest.mark.slow
     def test_versions_of_a_slow_clock_are_as_old_as_the_store_says(self, database: Database, shift: Path) -> None:
         run(_PUBLISH, database.uri, "0", "3", env={**environment(shift, -8 * DAY), "PYTHONPATH": str(ROOT)})
         assert database.optimize().versions_removed == 0

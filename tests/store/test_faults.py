@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.support.s3_server import S3Server
 
+pytestmark = pytest.mark.few(2)
+
 _SECRET = "hush-hush-5eCr3t"
 _ENGINE = Engine(locate("x"), None)
 

@@ -32,7 +32,7 @@ _BY_COMMIT = f"`commit` = '{commit_of(2)}'"
 _RECORD = "bench_db.json"
 
 # test_salvage has the test of the warning
-pytestmark = pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+pytestmark = [pytest.mark.few(1), pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")]
 
 
 @pytest.fixture

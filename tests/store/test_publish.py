@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine, Merged
     from bench_db.store.tables import Table
 
+pytestmark = pytest.mark.few(1)
+
 _SUMMARY = SummaryValues(min=1, q1=1, median=1, q3=1, max=1, mean=1, standard_deviation=0)
 
 
@@ -348,6 +350,7 @@ class TestPublishMany:
         assert list(database.publish_many(entries, keep_leftovers=True)) == single
         assert _content(database) == _content(target)
 
+    @pytest.mark.slow
     @examples("fuzz", 4, full=100)
     @given(drawn=st.lists(publications(), min_size=1, max_size=5), again=st.lists(st.integers(0, 4), max_size=3))
     def test_any_records(

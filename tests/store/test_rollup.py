@@ -87,6 +87,7 @@ class TestSequences(_Sequences.TestCase):  # type: ignore[misc, valid-type]
 class TestLatest:
     """The rollup makes reading faster, never different."""
 
+    @pytest.mark.slow
     def test_of_an_old_version(self, database: Database) -> None:
         for number in range(4):
             run, results = publication(number)
