@@ -19,6 +19,8 @@ from tests.analysis.test_shape_kernel import mixed, noise
 if TYPE_CHECKING:
     from bench_db.analysis.scan import Detected, Points
 
+pytestmark = pytest.mark.few(1)
+
 Array = np.ndarray[Any, Any]
 
 

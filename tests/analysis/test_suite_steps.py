@@ -115,6 +115,7 @@ class TestSuiteSteps:
     def test_a_suite_without_a_step(self, movement: float) -> None:
         assert not [m for seed in range(20) for m in lasting(scanned(suite(seed, movement=movement)))]
 
+    @pytest.mark.slow
     def test_one_series_is_not_the_suite(self) -> None:
         for seed in range(10):
             values = suite(seed)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from bench_db.app.gate import Gate
 
+pytestmark = pytest.mark.few(1)
+
 BASE, HEAD, _ = PairSide
 COMMITS = 12
 # How much slower the candidate is in the store, and how much in pairs.

@@ -198,6 +198,7 @@ class TestSuite:
 class TestPairs:
     """What lacks a side, a round or a figure is named; what is decided is not measured further."""
 
+    @pytest.mark.slow
     def test_sides_that_fail_or_lack_a_benchmark(self, history: History, tmp_path: Path) -> None:
         def figures(side: PairSide, number: int) -> dict[str, Any]:
             if side is HEAD and number == 3:
@@ -554,6 +555,7 @@ class TestFlagged:
             paired(history, flagged=True)
 
 
+@pytest.mark.slow
 class TestPublishInCI:
     """The provenance of a job."""
 

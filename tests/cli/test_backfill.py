@@ -132,6 +132,7 @@ class TestLocal:
             found = backfill(tmp_path, "--range", broken, "--max-attempts", "2", code=1)
             assert [(step["attempt"], len(found["ended"])) for step in found["steps"]] == [(attempt, 4)]
 
+    @pytest.mark.slow
     def test_failing_is_an_exit_code(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
         """Always when nothing was measured, and by choice when a part was; a second run, which measures nothing new, did not fail."""
         arguments = ["backfill", "--clone", "clone", "--store", "store", "--max-attempts", "4", "--range"]

@@ -13,6 +13,8 @@ from tests.support.receivers import FakeMail, Fault, mail_server, receiver
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 CONFIG = """[project]
 name = "engine"
 [[notify]]

@@ -93,6 +93,7 @@ class TestCommand:
             ("base", 0, 1),
         ]
 
+    @pytest.mark.slow
     @pytest.mark.usefixtures("history")
     def test_a_side_that_fails(self, tmp_path: Path) -> None:
         answer = bench_db("pairs", "main~1", *WORDS, "--fail-on", "failed", cwd=tmp_path)

@@ -13,6 +13,8 @@ from tests.compat import nights, upstream
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 OLD = 12
 
 

@@ -13,6 +13,8 @@ from tests.support.everyday import BEGIN, HOUR, Repository
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 SLOW = 0.007
 
 # The variables of a job of main and of one of pull request 12 from the branch idea; SHA is the commit of the job.

@@ -67,6 +67,7 @@ def violations(page: Page) -> list[dict[str, Any]]:
 class TestAxe:
     """No page has a fault that axe-core calls serious or critical."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
     def test_pages(self, browser: Browser, root: Path, theme: str, width: int) -> None:
         for where in pages():

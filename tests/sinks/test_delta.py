@@ -501,6 +501,7 @@ class TestBucket:
         assert read("results") == before
         assert counts(to(store)) == (4, 0, 0)
 
+    @pytest.mark.slow
     def test_tables_of_somebody_else(self, store: Database, bucket: str, server: S3Server, to: To) -> None:
         options = server.storage_options()
         write_deltalake(f"{bucket}/lake/bench_db/results", pa.table({"mine": [1]}), storage_options=options)
@@ -521,6 +522,7 @@ class TestBucket:
             found = client.list_objects_v2(Bucket=bucket.removeprefix("s3://")).get("Contents", [])
         assert [one["Key"] for one in found if "_delta_log" in one["Key"]] == []
 
+    @pytest.mark.slow
     def test_a_prefix_that_deltalake_reads(self, store: Database, bucket: str) -> None:
         for prefix in ("", "/a lake=b+c@d,e~f.g-h_i:j caf\u00e9/x/"):
             mirror(store, f"delta:{bucket}{prefix}")
@@ -531,6 +533,7 @@ class TestBucket:
         with pytest.raises(StoreUnavailableError, match="the bucket does not exist"):
             mirror(store, f"delta:{bucket}-other/lake", check=check)
 
+    @pytest.mark.slow
     def test_an_endpoint_without_conditional_writes(
         self, store: Database, server: S3Server, bucket: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -168,6 +168,7 @@ class TestFaults:
             _put(connect(faulty_uri), content(1))
         _put(connect(faulty_uri, single_writer=True), content(1))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "ask",
         [

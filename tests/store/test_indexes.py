@@ -101,6 +101,7 @@ class TestReaders:
         damage.spoil(files_of(store, "commit")[0], how)
         assert connect(store).has(commit_of(2)) == connect(undamaged).has(commit_of(2))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("lost", ["_indices", "_indices/{}"])
     def test_a_lost_directory(self, store: Path, undamaged: Path, lost: str) -> None:
         """A backup or a repository may leave the indexes out: each answer is that of a scan, verify says so, and maintenance makes them."""
@@ -159,6 +160,7 @@ class TestReaders:
         assert database.has(commit_of(2)) == connect(undamaged).has(commit_of(2))
 
 
+@pytest.mark.slow
 class TestBuckets:
     """In a bucket a reader compares sizes and ETags by one listing, and the content where these differ from the record."""
 

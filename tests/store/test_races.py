@@ -73,6 +73,7 @@ class TestRaces:
         assert _stored(uri) == _expected(range(_SAME))
         assert sum(one.new for one in done) == 10 * _SAME
 
+    @pytest.mark.slow
     def test_different_runs(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
         uri, environment = place
         shares = [tuple(range(first, _DIFFERENT, PROCESSES)) for first in range(PROCESSES)]

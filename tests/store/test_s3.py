@@ -253,6 +253,7 @@ class TestFaults:
 class TestDeadlines:
     """A server that accepts and never answers costs seconds, and is called unavailable, whatever was asked of it."""
 
+    @pytest.mark.slow
     def test_at_first_contact(self, faulty_uri: str, proxy: FaultProxy) -> None:
         proxy.inject(FaultRule(fault=Fault.SILENCE))
         started = time.monotonic()

@@ -12,6 +12,8 @@ from tests.ingest.support import FIXED, figures, read
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(2)
+
 COLUMNS = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b", "stats_q_25",
            "stats_q_75", "stats_number", "stats_repeat", "samples", "profile"]  # fmt: skip
 NAN, INFINITY = float("nan"), float("inf")
