@@ -28,6 +28,7 @@ class TestFailure:
         assert ("Traceback" in said.err) == bool(debug)
         assert "no store at" in said.err
 
+    @pytest.mark.slow
     def test_the_doctor_finds_what_others_fall_over(self, tmp_path: Path) -> None:
         said = bench_db("doctor", "--store", tmp_path / ("x" * 300))
         assert said.code == 3
