@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from bench_db.query.availability import DAYS
+from bench_db.query.availability import no_days
 from bench_db.report.site.availability import days_document
 from tests.report.example_site import content_of, history, site, stepped
 
@@ -14,7 +14,7 @@ FIRST = date(2026, 1, 5)
 def days(*rows: tuple[str | None, int, int, int]) -> pl.DataFrame:
     """Return days of suites: the suite, the day since the first one, the results and the failed ones."""
     found = [("d", "b", suite, FIRST + timedelta(days=day), *counts) for suite, day, *counts in rows]
-    return pl.DataFrame(found, schema=DAYS, orient="row")
+    return pl.DataFrame(found, schema=no_days().schema, orient="row")
 
 
 class TestDaysDocument:

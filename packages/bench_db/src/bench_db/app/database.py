@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from bench_db.store.filters import Where
     from bench_db.store.versions import AsOf
 
-Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+Frame = TypeVar("Frame", "pl.DataFrame", "pl.LazyFrame")
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 

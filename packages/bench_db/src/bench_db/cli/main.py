@@ -91,6 +91,10 @@ class Verbs(click.Group):
         """Import the command of a verb; None for any other word."""
         if cmd_name not in VERBS:
             return None
+        from bench_db.cli.deferred import defer
+
+        # Its import takes a quarter of the process of a publish or a look-up, which do not use it.
+        defer("polars")
         command: click.Command = import_module(f"bench_db.cli.{cmd_name}").command
         equip(command)
         return command

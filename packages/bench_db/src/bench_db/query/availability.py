@@ -7,11 +7,16 @@ import polars as pl
 from bench_db.clock import CALENDAR_SECONDS
 
 OF = ("dut_name", "test_bed_name", "suite")
-# The columns of the answer.
-DAYS = {**dict.fromkeys(OF, pl.String), "day": pl.Date, "results": pl.Int64, "failed": pl.Int64}
 # The columns of points that decide; the day is the first of the times that is known.
 COLUMNS = ("series_key", "run_key", "run_time", "dut_timestamp", "timestamp", "error")
 _TIMES = ("run_time", "dut_timestamp", "timestamp")
+
+
+def no_days() -> pl.DataFrame:
+    """Return the columns of `by_day` without a row."""
+    return pl.DataFrame(
+        schema={**dict.fromkeys(OF, pl.String), "day": pl.Date, "results": pl.Int64, "failed": pl.Int64}
+    )
 
 
 def by_day(points: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:

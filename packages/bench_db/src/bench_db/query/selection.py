@@ -180,19 +180,24 @@ def _has_tag(name: str, value: str) -> pl.Expr:
 FULL_SHA = 40
 
 
-def of_commit(commit: str) -> pl.Expr:
-    """Select the rows of a commit: the same sha, a stored abbreviation of it, or a longer sha that starts with it.
+def spellings(commit: str) -> tuple[list[str], tuple[str, str] | None]:
+    """Return the texts that name a commit in rows: the sha and stored abbreviations of it; and between which texts, the last excluded, are longer shas that start with it.
 
     Hexadecimal text is compared by prefix, in lower case; any other text must be equal.
     """
-    column = pl.col("commit")
     if not is_sha(commit):
-        return column == commit
+        return [commit], None
     commit = commit.lower()
     stored = [commit[:length] for length in range(identity.ABBREVIATED_SHA, len(commit) + 1)]
-    if len(commit) >= FULL_SHA:
-        return column.is_in(stored)
-    return column.is_in(stored) | ((column >= commit) & (column < commit + "g"))
+    return stored, None if len(commit) >= FULL_SHA else (commit, commit + "g")
+
+
+def of_commit(commit: str) -> pl.Expr:
+    """Select the rows of a commit: the same sha, a stored abbreviation of it, or a longer sha that starts with it."""
+    column = pl.col("commit")
+    texts, longer = spellings(commit)
+    named = column.is_in(texts) if len(texts) > 1 else column == texts[0]
+    return named if longer is None else named | ((column >= longer[0]) & (column < longer[1]))
 
 
 VERSION, RUN = "version:", "run:"
@@ -204,9 +209,13 @@ def of_name(name: str) -> pl.Expr:
     if name.startswith(VERSION):
         return pl.col("dut_version") == name.removeprefix(VERSION)
     if name.startswith(RUN):
-        keys = name.removeprefix(RUN).split(",")
-        return pl.col("run_key").is_in([int(key, 16) for key in keys if _KEY.fullmatch(key)])
+        return pl.col("run_key").is_in(run_keys(name))
     return of_commit(name)
+
+
+def run_keys(name: str) -> list[int]:
+    """Return the keys in a name that begins with `run:`."""
+    return [int(key, 16) for key in name.removeprefix(RUN).split(",") if _KEY.fullmatch(key)]
 
 
 def short(name: str) -> str:

@@ -817,16 +817,19 @@ class Database:
         columns: Iterable[str],
         predicate: pl.Expr,
         projected: projection.Projection | None = None,
-        of_series: pl.Expr = pl.lit(value=True),  # noqa: B008 immutable
+        of_series: pl.Expr | None = None,
     ) -> pl.DataFrame:
         """Return narrow columns of the rows that a predicate keeps, from the projection as far as it has them.
 
-        `of_series` is the part of the predicate that is on columns of series.
+        `of_series` is the part of the predicate that is on columns of series, if any.
         """
         needed = list(dict.fromkeys((*columns, *predicate.meta.root_names())))
         known, rest = list[pl.DataFrame](), None
         if projected and projection.COLUMNS.issuperset(needed):
-            known, rest = [projected.read(needed, of_series)], projected.rest
+            known, rest = (
+                [projected.read(needed, pl.lit(value=True) if of_series is None else of_series)],
+                projected.rest,
+            )
         if rest is None or rest:
             rows = results.read(needed, lance_filter(predicate, results.leaves), fragments=rest)
             known.append(pl.DataFrame(rows))

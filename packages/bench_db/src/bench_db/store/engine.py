@@ -1031,7 +1031,7 @@ class Engine:
             try:
                 with self.explaining("listing versions"):  # a panic, too, becomes an error that can be caught
                     return lance.dataset(alone).versions()
-            except faults.DAMAGE_ERRORS:
+            except faults.damage_errors():
                 return []
 
     def newest_manifest(self, table: Table) -> str:

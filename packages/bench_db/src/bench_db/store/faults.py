@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from polars.exceptions import PolarsError
+import polars as pl
 from pyarrow.lib import ArrowException
 
 from bench_db.errors import (
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STORAGE_ERRORS = (OSError, ValueError, RuntimeError)
-# What reading damaged bytes can raise, and working with what was read of them.
-DAMAGE_ERRORS = (
-    *(BenchDbError, *STORAGE_ERRORS),
-    *(ArithmeticError, LookupError, MemoryError, TypeError, ArrowException, PolarsError),
-)
-
 _NOT_FOUND = re.compile(r"Dataset at path .* was not found|Table '.*' was not found")
 _EXISTS = re.compile(r"Dataset already exists", re.IGNORECASE)
 _CONFLICT = re.compile(
@@ -70,6 +64,12 @@ _NO_DIRECTORY = re.compile(r"Not a directory")
 _UNKNOWN = "storage failed while"
 
 
+def damage_errors() -> tuple[type[BaseException], ...]:
+    """Return what reading damaged bytes can raise, and working with what was read of them; Polars is loaded where something is raised."""
+    own = (BenchDbError, *STORAGE_ERRORS, ArithmeticError, LookupError, MemoryError, TypeError)
+    return (*own, ArrowException, pl.exceptions.PolarsError)
+
+
 def already_exists(error: BaseException) -> bool:
     """Return whether the error means that another process created the table first."""
     return bool(_EXISTS.search(str(error)))
@@ -101,7 +101,7 @@ def is_damage(error: BaseException) -> bool:
         return False
     if isinstance(error, StoreUnavailableError):
         return _UNKNOWN in str(error) and not is_transient(error.__cause__ or error)
-    return isinstance(error, DAMAGE_ERRORS)
+    return isinstance(error, damage_errors())
 
 
 def require_damage(error: BaseException) -> None:

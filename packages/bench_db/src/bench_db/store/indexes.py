@@ -101,7 +101,7 @@ def are_usable(snapshot: Snapshot, where: str) -> bool:
     engine = snapshot.engine
     try:
         segments = snapshot.segments()
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         return False
     wanted = [

@@ -213,7 +213,7 @@ def _runtimes(engine: Engine, keys: Collection[int]) -> dict[int, Runtime | None
         read = engine.open(RUNS_TABLE).read(("run_key", "context"), _among("run_key", keys))
         contexts = zip(read["run_key"].to_pylist(), read["context"].to_pylist(), strict=True)
         return {key: runtime_of(context) for key, context in contexts}
-    except faults.DAMAGE_ERRORS:
+    except faults.damage_errors():
         return {}
 
 
@@ -244,7 +244,7 @@ def excluded_of(engine: Engine) -> frozenset[int]:
     """Return the keys of excluded runs; none where the records are damaged."""
     try:
         return history.excluded_runs(history.exclusions(engine))
-    except faults.DAMAGE_ERRORS:
+    except faults.damage_errors():
         return frozenset()
 
 

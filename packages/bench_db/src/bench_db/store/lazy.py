@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from bench_db.store.filters import Where, filter_text, lance_filter, refuse_unknown
 
@@ -57,5 +56,5 @@ def scan(
         return around(read(wanted, predicate, limit, batch))
 
     schema = pl.DataFrame(table.flat_schema.empty_table()).schema
-    frame = register_io_source(source, schema=schema, explain_name=f"lance {table.name}")
+    frame = pl.io.plugins.register_io_source(source, schema=schema, explain_name=f"lance {table.name}")
     return frame.select(columns) if columns else frame

@@ -138,7 +138,7 @@ def _read(engine: Engine) -> tuple[Fingerprints, frozenset[str]]:
         return np.frombuffer(text, np.uint32), frozenset(json.loads(cover))
     except (StoreNotFoundError, SchemaMismatchError):
         return _NONE, frozenset()
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         return _NONE, frozenset()
 

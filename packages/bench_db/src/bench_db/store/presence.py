@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from bench_db.errors import UserError
 from bench_db.model import Presence
-from bench_db.query.selection import Selection, is_sha, of_commit, of_name
-from bench_db.store.filters import lance_filter
+from bench_db.query.selection import RUN, VERSION, is_sha, of_commit, run_keys, spellings
+from bench_db.store.filters import condition, identifier, lance_filter, literal
 from bench_db.store.history import excluded_runs, exclusions
 from bench_db.store.tables import EXCLUSIONS_TABLE, RESULTS_TABLE
 
@@ -24,20 +22,34 @@ def presence(
     engine: Engine, commit: str, suites: Sequence[str], test_bed_name: str | None, pr_number: int | None
 ) -> Presence:
     """Count results and failures of a commit by suite; see `Database.has`."""
-    own = pl.col("pr_number").is_null() if pr_number is None else pl.col("pr_number") == pr_number
-    asked = of_name(commit) & Selection(test_bed_name=test_bed_name).predicate() & own
+    asked = [_of_name(commit), condition("pr_number", pr_number)]
+    if test_bed_name is not None:
+        asked.append(condition(RESULTS_TABLE.leaves["test_bed_name"], test_bed_name))
     excluded = excluded_runs(exclusions(engine)) if EXCLUSIONS_TABLE.name in engine.present() else ()
     if excluded:
-        asked &= ~pl.col("run_key").is_in(sorted(excluded))
-    results = engine.open(RESULTS_TABLE)
+        asked.append(f"NOT {condition('run_key', sorted(excluded))}")
     # The filter is the complete question, so only the answer is read.
-    rows = results.read(("suite", "error"), lance_filter(asked, results.leaves))
+    rows = engine.open(RESULTS_TABLE).read(("suite", "error"), " AND ".join(asked))
     outcomes = Counter(zip(rows["suite"].to_pylist(), rows["error"].is_null().to_pylist(), strict=True))
     measured = {suite: count for (suite, fine), count in sorted(outcomes.items()) if fine}
     failed = {suite: count for (suite, fine), count in sorted(outcomes.items()) if not fine}
     counted = {suite: measured.get(suite, 0) for suite in suites or sorted({*measured, *failed})}
     present = all(counted.values()) if suites else any(counted.values())
     return Presence(commit=commit, present=present, suites=counted, failed=failed)
+
+
+def _of_name(name: str) -> str:
+    """Return the filter of `query.selection.of_name`, without an expression of Polars, whose import takes longer than a look-up."""
+    if name.startswith(VERSION):
+        return condition(RESULTS_TABLE.leaves["dut_version"], name.removeprefix(VERSION))
+    if name.startswith(RUN):
+        return condition("run_key", run_keys(name))
+    texts, longer = spellings(name)
+    named = condition("commit", texts if len(texts) > 1 else texts[0])
+    if longer is None:
+        return named
+    column, (first, end) = identifier("commit"), map(literal, longer)
+    return f"({named} OR ({column} >= {first} AND {column} < {end}))"
 
 
 def measured_commit(engine: Engine, results: Snapshot, text: str) -> str:

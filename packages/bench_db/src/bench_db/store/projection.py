@@ -125,7 +125,7 @@ class Projection:
         for entry in list(self._entries):
             try:
                 frames += [_rows_of(self._engine, entry, part, names, of_series) for part in entry.level.parts]
-            except faults.DAMAGE_ERRORS as error:
+            except faults.damage_errors() as error:
                 faults.require_damage(error)
                 _LOG.info("a level of the projection is ignored until it is made again: %s", error)
                 self._entries.remove(entry)
@@ -301,7 +301,7 @@ def _list(engine: Engine) -> Mapping[str, Any]:
             _LOG.info("the projection is ignored: %s", "there is none" if text is None else "its list is damaged")
             return {}
         listed: dict[str, Any] = json.loads(body)
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         _LOG.info("the projection is ignored, its list cannot be read: %s", error)
         return {}
@@ -386,7 +386,7 @@ def _fault_of_bytes(engine: Engine, part: _Part) -> str:
     """Return what is wrong with the bytes of a file; an empty text when nothing is."""
     try:
         _File(engine, part).rows([_ROW_ID], pl.lit(value=True))
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         return str(error)
     return ""

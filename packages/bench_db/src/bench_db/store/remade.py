@@ -94,7 +94,7 @@ def _keys(engine: Engine, table: Table, name: str, at: int) -> Iterator[pl.DataF
             frame = frame.with_columns(file=at, row=pl.int_range(start, start + len(batch)))
             frames.append(frame.filter(~(pl.col("row") - start).is_in(sorted(wrong))))
             start += len(batch)
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         return
     yield from frames

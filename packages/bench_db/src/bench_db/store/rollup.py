@@ -73,7 +73,7 @@ def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool
         known = history.ordered(known)
     except (StoreNotFoundError, SchemaMismatchError):  # no maintenance yet, or one by another release
         return _newest_of(results, None, history)
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         _LOG.info("the rollup cannot be read, so it is ignored until the next maintenance: %s", error)
         return _newest_of(results, None, history)
@@ -87,7 +87,7 @@ def note_of_versions(engine: Engine) -> bytes:
     """Return what `salvage.note_of_versions` was when the rollup was made; empty without one."""
     try:
         return engine.open(SERIES_TABLE).metadata.get(_VERSIONS, b"")
-    except faults.DAMAGE_ERRORS:
+    except faults.damage_errors():
         return b""
 
 

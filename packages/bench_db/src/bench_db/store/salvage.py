@@ -246,7 +246,7 @@ def _unreadable(engine: Engine, table: Table) -> list[str]:
         return [part.file for part in snapshot.every_fragment() if not is_readable(engine, snapshot, part)]
     except StoreNotFoundError:  # it has no version: another process makes it, or every version of it is lost
         return []
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         return []
 
@@ -272,7 +272,7 @@ def is_readable(engine: Engine, snapshot: Snapshot, fragment: Fragment) -> bool:
 def _gives_rows(snapshot: Snapshot, fragment: Fragment) -> bool:
     try:
         return sum(map(len, snapshot.row_batches(fragment=fragment))) == fragment.rows
-    except faults.DAMAGE_ERRORS as error:
+    except faults.damage_errors() as error:
         faults.require_damage(error)
         return False
 

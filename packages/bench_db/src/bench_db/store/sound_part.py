@@ -13,7 +13,7 @@ import pyarrow as pa
 from bench_db.errors import CorruptStoreError, DamagedStoreWarning, StoreNotFoundError
 from bench_db.model import PassedOver
 from bench_db.store import salvage
-from bench_db.store.faults import DAMAGE_ERRORS, require_damage
+from bench_db.store.faults import damage_errors, require_damage
 from bench_db.store.source import StoreSource
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.verify import changed_rows
@@ -75,7 +75,7 @@ class SoundPart(StoreSource):
     def _can_open(self, table: Table) -> bool:
         try:
             self._engine.open(table)
-        except DAMAGE_ERRORS as error:
+        except damage_errors() as error:
             if isinstance(error, StoreNotFoundError) and table not in TABLES:
                 if not salvage.has_lost_all(self._engine, table):
                     return False
@@ -127,7 +127,7 @@ class SoundPart(StoreSource):
                 batches = list(self._fragment(snapshot, fragment, None))
                 changed = [changed_rows(batch, table.row_key) for batch in batches]
                 keys = [pl.DataFrame(batch.select(names)) for batch in batches]
-            except DAMAGE_ERRORS as error:
+            except damage_errors() as error:
                 require_damage(error)
                 self._pass_over(table, file, f"its content cannot be understood; it had {fragment.rows:,} rows")
                 continue

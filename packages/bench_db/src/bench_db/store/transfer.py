@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine
     from bench_db.store.source import Source
 
-# Joined `contents` of two stores.
-_SAME = (pl.col("rows") == pl.col("rows_ours")) & (pl.col("print") == pl.col("print_ours"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
@@ -36,6 +33,11 @@ class Files:
     written: int = 0
     missing: tuple[str, ...] = ()
     keys: tuple[int, ...] = ()
+
+
+def _same() -> pl.Expr:
+    """Select what two stores both have with the same rows, of their joined `contents`."""
+    return (pl.col("rows") == pl.col("rows_ours")) & (pl.col("print") == pl.col("print_ours"))
 
 
 def bring(
@@ -114,7 +116,7 @@ def _refuse_contradictions(
 def _differing(theirs: pl.DataFrame, ours: pl.DataFrame) -> tuple[int, ...]:
     """Return the keys that both have with different rows."""
     both = theirs.join(ours, on="key", suffix="_ours", maintain_order="left")
-    return tuple(both.filter(~_SAME)["key"].to_list())
+    return tuple(both.filter(~_same())["key"].to_list())
 
 
 def _without(rows: pl.DataFrame, keys: Collection[int]) -> pl.DataFrame:
@@ -160,7 +162,7 @@ def _compare(source: Source, engine: Engine, expected: Mapping[str, pl.DataFrame
     """Raise `CorruptStoreError` unless the store has all expected contents."""
     now = held(engine, [table for table in stored() if table.name in expected])
     for name, rows in expected.items():
-        same = rows.join(now[name], on="key", suffix="_ours").filter(_SAME)
+        same = rows.join(now[name], on="key", suffix="_ours").filter(_same())
         wrong = rows.join(same, on="key", how="anti")
         if len(wrong):
             message = (

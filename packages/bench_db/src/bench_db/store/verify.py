@@ -24,7 +24,7 @@ from bench_db.errors import (
 from bench_db.model import Problem, Result, Verification
 from bench_db.store import artifacts, indexes, ledger, maintain, migrations, projection, rollup, salvage, twins
 from bench_db.store.engine import ROW_ID
-from bench_db.store.faults import DAMAGE_ERRORS, is_damage
+from bench_db.store.faults import damage_errors, is_damage
 from bench_db.store.filters import condition
 from bench_db.store.history import history
 from bench_db.store.parts import of_fragments
@@ -172,7 +172,7 @@ def _sampled(snapshot: Snapshot, positions: Sequence[int]) -> Iterator[Problem]:
     try:
         batches = snapshot.rows_at(positions).combine_chunks().to_batches()
         found = [] if snapshot.newer else [(batch, *one) for batch in batches for one in changed_rows(batch)]
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         yield _problem(f"rows cannot be read; {_REPAIR}", table, [_in_words(error)])
         return
     if found:
@@ -247,7 +247,7 @@ def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[S
     try:
         snapshot = engine.open(table)
         stored = {column.name: column.type for column in snapshot.stored}
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         if isinstance(error, SchemaMismatchError) and migrations.is_of_lance_bench(engine.open_any(table).stored.names):
             raise
         if isinstance(error, StoreNotFoundError) and table not in TABLES and not salvage.has_lost_all(engine, table):
@@ -306,7 +306,7 @@ def read_fragment(snapshot: Snapshot, fragment: Fragment, columns: Sequence[str]
             for name in names:
                 keys[name].append(_column(batch, name))
             rows += len(batch)
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         return Found({}, [], 0, f"{fragment.file}: {_in_words(error)}")
     return Found(keys, changed, rows)
 
@@ -443,7 +443,7 @@ def _artifacts(engine: Engine, *, contents: bool = True) -> Iterator[Problem]:
         for kind, places, harmless in artifacts.faults_of(engine, contents=contents):
             if places:
                 yield _problem(kind, ARTIFACTS_TABLE, places, harmless=harmless)
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         yield _problem(f"records cannot be read; {_REPAIR}", ARTIFACTS_TABLE, [_in_words(error)])
 
 
@@ -475,7 +475,7 @@ def _damaged_indexes(snapshot: Snapshot) -> Iterator[Problem]:
     """Report indexes that differ from their checksums, so that no reader uses them."""
     try:
         damaged = indexes.damaged(snapshot)
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         yield _problem(f"indexes cannot be listed; {_REPAIR}", snapshot.table, [_in_words(error)])
         return
     if damaged:
@@ -521,7 +521,7 @@ def _fault_of_index(snapshot: Snapshot, leaf: str, name: str) -> Iterator[str]:
                 if sorted(found.to_pylist()) != sorted(of_part[ROW_ID].to_list()):
                     yield f"it finds {len(found)} rows of {len(of_part)} with values such as {part[name][0]!r}"
                     return
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         yield _in_words(error)
 
 
@@ -529,7 +529,7 @@ def _rollup(engine: Engine) -> Iterator[Problem]:
     """Report a rollup that readers ignore, or that differs from the results."""
     try:
         fault, is_used = rollup.fault(engine, history(engine, math.inf))
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         fault, is_used = _in_words(error), False
     yield from _of_cache("rollup", SERIES_TABLE.name, fault, is_used=is_used)
 
@@ -538,7 +538,7 @@ def _projection(engine: Engine) -> Iterator[Problem]:
     """Report a projection that readers ignore, or that differs from the results."""
     try:
         fault, is_used = projection.fault(engine)
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         fault, is_used = _in_words(error), False
     yield from _of_cache("projection", projection.DIRECTORY, fault, is_used=is_used)
 
@@ -553,7 +553,7 @@ def _orphans(snapshot: Snapshot) -> Iterator[Problem]:
     """Report orphans: data files that no version names, left by crashes; Lance removes them after a week."""
     try:
         orphans = snapshot.orphans()
-    except DAMAGE_ERRORS as error:
+    except damage_errors() as error:
         yield _problem("older versions cannot be read", snapshot.table, [_in_words(error)], harmless=True)
     else:
         if orphans:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from bench_db.model import Baseline, Definition, Finding, LastScan, RecordedCommit
-from bench_db.query.availability import DAYS
+from bench_db.query.availability import no_days
 from bench_db.query.frontier import BY, CONFIGURATION
 from bench_db.query.thresholds import Threshold
 from bench_db.report.site.progress import ProgressFile
@@ -96,7 +96,7 @@ class SiteContent:
     newest: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NEWEST))
     frontier: FrontierView = FrontierView()
     progress: Sequence[ProgressFile] = ()
-    availability: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DAYS))
+    availability: pl.DataFrame = field(default_factory=no_days)
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     samples_of: SamplesOf = lambda points: pl.repeat(None, len(points), dtype=pl.List(pl.Float64), eager=True)
