@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bench_db.analysis.accidents import alike, distance, moves
+from bench_db.analysis.accidents import alike, distance, independent, moves
 from bench_db.rules import RULES
 
 QUIET = 100 * np.exp(0.01 * np.random.default_rng(3).standard_normal((40, 20)))
@@ -77,3 +77,21 @@ class TestAlike:
 
     def test_without_moves_nothing_is_usual(self) -> None:
         assert alike([], [1.0]).usual == 0.0
+
+
+class TestIndependent:
+    """Moves are counted without those of the benchmark or of the run that made most of them."""
+
+    @pytest.mark.parametrize(
+        ("found", "count"),
+        [
+            ([], 0),
+            ([(5.0, "a", 1)], 0),
+            ([(5.0, "a", 1), (5.0, "b", 2)], 1),
+            ([(5.0, "a", 1), (5.0, "b", 2), (4.9, "c", 3)], 1),
+            ([(5.0, "a", 1), (5.0, "a", 2), (5.0, "a", 3), (9.0, "b", 3)], 1),
+            ([(5.0, "a", 1), (5.0, "b", 1), (5.0, "c", 1), (9.0, "c", 3)], 1),
+        ],
+    )
+    def test_without_the_most(self, found: list[tuple[float, str, int]], count: int) -> None:
+        assert independent(found, 5.0) == count

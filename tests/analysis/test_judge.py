@@ -354,14 +354,18 @@ class TestMovesByThemselves:
 
     @staticmethod
     def of(
-        accidents: Sequence[tuple[int, int, float]], *, changed: float = 1.3, at: Sequence[int] = (20,)
+        accidents: Sequence[tuple[int, int, float]],
+        *,
+        changed: float = 1.3,
+        at: Sequence[int] = (20,),
+        last: int | None = 20,
     ) -> Comparison:
         """Return the verdict on the first of 12 quiet series that changed, after accidents: at which run, of which series, how large."""
         runs = quiet(12, 0.01, seed=5)
         for run, series, factor in accidents:
             runs[run, series] *= factor
         runs[-1, 0] = 100.0 * changed
-        (one,) = (c for c in judge(suite(runs), at, last=20) if c.series.benchmark_name == "f000")
+        (one,) = (c for c in judge(suite(runs), at, last=last) if c.series.benchmark_name == "f000")
         return one
 
     def test_two_accidents_elsewhere(self) -> None:
@@ -412,6 +416,28 @@ class TestMovesByThemselves:
         accidents = [(5, 4, 1.5), (9, 7, 1.6)]
         assert self.of([*accidents, (19, 0, 1.3)], at=(19, 20)).verdict is Verdict.REGRESSED
         assert self.of([*accidents, (19, 0, 1.3)]).verdict is Verdict.REGRESSED
+
+    def test_two_in_succession_are_suspected_where_accidents_are_frequent(self) -> None:
+        """Of 12 series 9 in 240 runs are as large, but for one: two in succession are in 2 % of commits, and three in .07 %."""
+        accidents = [(series + 5, series, 1.5) for series in range(2, 12)]
+        two = self.of([*accidents, (19, 0, 1.3)], last=None)
+        assert two.verdict is Verdict.SUSPECTED
+        assert two.note.startswith(
+            "moves as large happen by themselves: 10 in the last 20 runs of 12 series, and so do 2 in succession: measure"
+        )
+        assert self.of([*accidents, (19, 0, 1.3)], last=None).verdict is Verdict.SUSPECTED
+        assert self.of([*accidents, (18, 0, 1.3), (19, 0, 1.3)], last=None).verdict is Verdict.REGRESSED
+
+    @pytest.mark.parametrize("factor", [1.1, 1 / 1.5])
+    def test_two_in_succession_are_none_of_smaller_ones_or_of_the_other_direction(self, factor: float) -> None:
+        accidents = [(series + 5, series, factor) for series in range(2, 12)]
+        assert self.of([*accidents, (19, 0, 1.3)], last=None).verdict is Verdict.REGRESSED
+
+    def test_one_flaky_benchmark_or_run_does_not_decide_about_two_in_succession(self) -> None:
+        flaky = [(run, 4, 1.5 + run / 50) for run in range(2, 10)]
+        assert self.of([*flaky, (19, 0, 1.3)], last=None).verdict is Verdict.REGRESSED
+        slow = [(5, series, 1.6) for series in range(1, 12)]
+        assert self.of([*slow, (19, 0, 1.3)], last=None).verdict is Verdict.REGRESSED
 
     def test_a_change_that_lasts_is_suspected_at_its_first_run_alone(self) -> None:
         """Also when the level before it is the baseline again, because the new one is still short."""

@@ -109,7 +109,7 @@ class TestMarkdown:
         head = bench_db("compare", CANDIDATE, "--markdown", "--store", store).out.splitlines()[:6]
         assert head[0] == "<!-- bench-db: comparison -->"
         assert head[1].endswith("1 benchmark regressed, 2 failed, 3 missing")
-        assert "plan <code>runs/5: p &#60; 0.01, from 2 %</code>" in head[5]
+        assert "plan <code>runs/6: p &#60; 0.01, from 2 %</code>" in head[5]
         assert f"store version <code>{connect(store).version}</code>" in head[5]
 
 

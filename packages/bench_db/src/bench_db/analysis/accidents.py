@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -66,6 +67,14 @@ def alike(found: Iterable[tuple[float, Hashable, Hashable]], of_commit: Iterable
         if together > len(distances) - bisect_left(distances, far):
             usual = min(usual, math.nextafter(far, 0.0))
     return Alike(distances=distances, usual=usual)
+
+
+def independent(found: Iterable[tuple[float, Hashable, Hashable]], size: float) -> int:
+    """Count the moves that are as large, as `alike` takes them, without those of the benchmark, or of the run, that made most of them."""
+    large = [(benchmark, run) for far, benchmark, run in found if far >= size]
+    return len(large) - max(
+        (most for of in zip(*large, strict=True) for _, most in Counter(of).most_common(1)), default=0
+    )
 
 
 def distance(value: float, others: Sequence[float]) -> float:

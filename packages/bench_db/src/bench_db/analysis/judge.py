@@ -6,13 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.accidents import Move, alike, distance, moves
+from bench_db.analysis.accidents import Move, alike, distance, independent, moves
 from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, degrees, step_and_margin
 from bench_db.analysis.histories import Histories, histories, observations
 from bench_db.analysis.jit import Floats
@@ -45,7 +46,7 @@ _OF_LEVEL = {"runs", "threshold"}
 # The method that judges a series by its figure; the others compare medians, as they say.
 _BY_FIGURE = "runs"
 # The number of the rules of a method, where it is not the first.
-_RULES_OF = {"runs": 5}
+_RULES_OF = {"runs": 6}
 # Newest points of a series in which its present level is searched: many times the runs of a baseline.
 _HISTORY = 120
 _PLACE = ("dut_name", "test_bed_name", "suite")
@@ -234,22 +235,26 @@ def _unless_by_accident(
 
     They are moves of baseline runs in the same direction, in units of the spread of the others of their baseline: one in the series itself that
     shows half of the change, too, or those of two benchmarks at two runs. So neither one benchmark nor one slow run decides about all others.
+    A change that the newest runs before the candidate show, too, is suspected where so many moves of one series in succession would be found in more
+    than `rules.commit_significance` of commits, by the moves of the other benchmarks.
     """
     tested = {
         c.series.series_key: c for c in judged if c.p_value is not None and c.series.direction is not Direction.INFO
     }
-    alone = [
-        c for key, c in tested.items() if c.verdict in _DECIDED and c.n_candidate == 1 and not _is_shown(c, latest[key])
-    ]
-    if not alone:
+    single = [c for c in tested.values() if c.verdict in _DECIDED and c.n_candidate == 1]
+    alone = [c for c in single if not _is_shown(c, latest[_KEY(c)])]
+    if not single:
         return list(judged)
     numbers = [number for number, series in enumerate(old.series) if series.series_key in tested]
     baselines = [_baseline(old, number, chosen[number], tested[old.series[number].series_key]) for number in numbers]
     at = {old.series[number].series_key: place for place, number in enumerate(numbers)}
-    far = {key: distance(c.candidate_value or 0.0, baselines[at[key]].tolist()) for c in alone for key in [_KEY(c)]}
+    others = {_KEY(c): baselines[at[_KEY(c)]].tolist() for c in single}
+    far = {_KEY(c): distance(c.candidate_value or 0.0, others[_KEY(c)]) for c in single}
+    together = {_KEY(c): _showing(c, _values(old, numbers[at[_KEY(c)]], c)) for c in single}
+    size = {key: min(abs(far[key]), *(abs(distance(v, others[key])) for v in of)) for key, of in together.items() if of}
     own: dict[int, list[Move]] = {}
     found: dict[bool, list[tuple[float, Hashable, Hashable]]] = {False: [], True: []}
-    for move in moves(baselines, min(map(abs, far.values()))):
+    for move in moves(baselines, min(abs(size.get(key, of)) for key, of in far.items())):
         number = numbers[move.baseline]
         series = old.series[number]
         run = _run_at(old.of(number)["commit"].to_list(), chosen[number], move.run)
@@ -260,12 +265,23 @@ def _unless_by_accident(
         for worse, several in found.items()
     }
     runs, notes = max(map(len, baselines)), {}
-    for c in alone:
-        key, size = _KEY(c), abs(far[_KEY(c)])
-        usual = by_themselves[_is_worse(far[key], c.series)]
-        before = any(abs(move.distance) >= size and _is_shown(c, move.value) for move in own.get(key, ()))
-        if before or size <= usual.usual:
-            many = f"{usual.count(size)} in the last {runs} runs of {len(numbers)} series"
+    every = sum(map(len, baselines))
+    for c in single:
+        key = _KEY(c)
+        large, worse = size.get(key, abs(far[key])), _is_worse(far[key], c.series)
+        usual = by_themselves[worse]
+        many = f"{usual.count(large)} in the last {runs} runs of {len(numbers)} series"
+        if key in size:
+            in_succession = len(together[key]) + 1
+            elsewhere = [move for move in found[worse] if move[1] != _OF_CASE(c.series)]
+            expected = len(numbers) * (independent(elsewhere, large) / every) ** in_succession
+            if expected > RULES.commit_significance:
+                notes[key] = (
+                    f"moves as large happen by themselves: {many}, and so do {in_succession} in succession: {_AGAIN}"
+                )
+            continue
+        before = any(abs(move.distance) >= large and _is_shown(c, move.value) for move in own.get(key, ()))
+        if before or large <= usual.usual:
             notes[key] = f"moves as large happen by themselves: {many}: {_AGAIN}"
     return [
         replace(_with_note(c, notes[_KEY(c)]), verdict=Verdict.SUSPECTED) if _KEY(c) in notes else c for c in judged
@@ -274,10 +290,20 @@ def _unless_by_accident(
 
 def _baseline(old: Histories, number: int, level: slice, tested: Comparison) -> Floats:
     """Return the values that a series was tested with."""
+    values = _values(old, number, tested)[level]
+    return values[np.isfinite(values)][: tested.n_baseline]
+
+
+def _values(old: Histories, number: int, tested: Comparison) -> Floats:
+    """Return the values of a series before the candidate by the figure that it was tested with, oldest first."""
     of = slice(old.offsets[number], old.offsets[number + 1])
     is_figure = tested.figure is old.figures[number]
-    values = (old.values[of] if is_figure else old.points["median"][of].to_numpy())[level]
-    return values[np.isfinite(values)][: tested.n_baseline]
+    return old.values[of] if is_figure else old.points["median"][of].to_numpy()
+
+
+def _showing(c: Comparison, values: Floats) -> list[float]:
+    """Return the newest values that show half of the change, newest first, up to the first that does not."""
+    return list(takewhile(lambda value: _is_shown(c, value), reversed(values.tolist())))
 
 
 def _is_worse(step: float, series: Series) -> bool:
