@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.app.definitions import define
 from bench_db.app.pull_request_results import compare, merge, stores_in
 from bench_db.errors import UserError
 from bench_db.model import Verdict
 from bench_db.store.database import connect
 from tests.cli.asking import nine_commits
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import BED, publish, sha
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub
 from tests.support.histories import DAY, FIRST
 
@@ -92,6 +94,23 @@ class TestCompare:
         assert found.merge_base.sha == sha(5)
         assert [one.n_baseline for one in found.comparisons] == [6]
         assert f"merge base {sha(5)[:7]}" in found.comment
+
+    def test_definitions_of_the_history_name_the_results(self, tmp_path: Path) -> None:
+        """The store of a pull request has none: a pool, an alias, a direction and a derived metric are those of the history."""
+        store = nine_commits(tmp_path / "store")
+        define(store, "pool", BED.name)
+        define(store, "join", "g", "f")
+        define(store, "metric", "double", "time + time")
+        local = connect(tmp_path / "local", create=True)
+        publish(local, 9, {"g": 150.0}, bed=replace(BED, cpu="another CPU", memory_gb=BED.memory_gb + 1))
+        found = compare(
+            sha(9), uri=store.uri, pr_number=12, local_results=local.uri, repository=None, environment={}
+        ).comparisons
+        assert {(one.series.benchmark_name, one.series.metric, one.verdict, one.n_baseline) for one in found} == {
+            ("f", "time", Verdict.REGRESSED, 9),
+            ("f", "double", Verdict.REGRESSED, 9),
+        }
+        assert local.definitions() == []
 
     def test_an_expected_suite_without_results_fails(self, tmp_path: Path) -> None:
         found = compared(tmp_path, expect=['[{"name": "absent"}]'])

@@ -77,6 +77,31 @@ class TestPullRequest:
         assert done.code == 0, done.err
         assert bench_db.connect(tmp_path / "db").latest().drop("published_at").equals(before)
 
+    def test_it_is_compared_with_the_history_before_the_upgrade(self, tmp_path: Path) -> None:
+        """Its own store has no definitions, and the machine of the old rows is not known: those of the history apply."""
+        nights.measure_with_lance_bench(tmp_path / "db", OLD)
+        assert command("store", "upgrade", "--store", tmp_path / "db").code == 0
+        (tmp_path / "raw").write_text(nights.output(OLD, slower=nights.RUST[0])["criterion"])
+        flags = nights.flags("criterion", OLD)
+        suite = flags.index("--suite")
+        words = ("publish", tmp_path / "raw", *flags[:suite], *flags[suite + 2 :], "--pr", 7)
+        assert command(*words, "--store", tmp_path / "jobs/rust").code == 0
+        assert command("pr", "merge", tmp_path / "jobs", tmp_path / "merged").code == 0
+        asked = (
+            "pr",
+            "compare",
+            nights.sha(OLD),
+            "--pr",
+            7,
+            "--local-results",
+            tmp_path / "merged",
+            "--output",
+            "json",
+        )
+        rows = command(*asked, "--store", tmp_path / "db").document["comparisons"]
+        found = {row["benchmark_name"]: row["verdict"] for row in rows if row["verdict"] != "missing"}
+        assert found == {nights.RUST[0]: "regressed", nights.RUST[1]: "unchanged", nights.RUST[2]: "unchanged"}
+
 
 class TestRenamedBed:
     """A test bed with another name continues the series after two definitions."""

@@ -193,9 +193,10 @@ def verdicts(
 def local_verdicts(store: Database, local: Database, commit: str, *, until: int | None = None) -> list[Comparison]:
     """Return the verdict on every series of the results in `local`, against the history in `store`.
 
-    Runs of the commit in `store` are not part of the history. `until` (unix seconds) leaves later commits out of it.
+    Runs of the commit in `store` are not part of the history. `until` (unix seconds) leaves later commits out of it. The
+    definitions of `store` name the results, too.
     """
-    own = local.points(Selection(everything=True))
+    own = local.points(Selection(everything=True), named_as_in=store)
     runs = local.runs_of(commit)
     rows = own.rows.filter(own.rows["run_key"].is_in(runs))
     if rows.is_empty():

@@ -307,12 +307,16 @@ class Database:
         *,
         also: Collection[str] = (),
         beside: pl.Expr | None = None,
+        named_as_in: Database | None = None,
     ) -> series.Points:
         """Return every selected point, in no order, with the columns that the statistics of many series need.
 
-        `also` names further columns. `beside` adds points, by a condition, whatever their branch or pull request.
+        `also` names further columns. `beside` adds points, by a condition, whatever their branch or pull request. The definitions of
+        the store `named_as_in` apply instead of its own.
         """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+        if named_as_in is not None:
+            past = dataclasses.replace(past, definitions=named_as_in.history().definitions)
         columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
         rows = self._points(results, past, ("_rowid", *columns), selection, beside=beside)
         stored = self._with_series(results, self._named_series(results, past), rows, columns)
