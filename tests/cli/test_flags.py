@@ -22,6 +22,8 @@ class TestFlags:
             ("`states`: 'y' is no state", "--state: 'y' is no state"),
             ("the output of `bench-db suites`", "the output of `bench-db suites`"),
             ("a name `Fib[5]` stays", "a name `Fib[5]` stays"),
+            ("f:2: Expected `object`, got `array` at $", "f:2: Expected `object`, got `array` at $"),
+            ("`payload_json`: missing required field `user`", "--payload-json: missing required field `user`"),
         ],
     )
     def test_parameters_become_flags(self, message: str, shown: str) -> None:

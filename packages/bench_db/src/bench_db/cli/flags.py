@@ -16,7 +16,8 @@ _FLAGS = {
     "tag": "--rank",
     "target": "OUTPUT",
 }
-_PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
+# msgspec writes the types and fields of a document in backquotes, too.
+_PARAMETER = re.compile(r"(?<!Expected )(?<!got )(?<!field )`([a-z][a-z_]*)`")
 
 
 def as_flags(message: str) -> str:

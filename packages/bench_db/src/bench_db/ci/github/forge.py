@@ -25,7 +25,7 @@ def connect(environment: Mapping[str, str], clock: Clock) -> GitHubForge:
     """Connect to GitHub with GITHUB_TOKEN (or GH_TOKEN), at GITHUB_API_URL. Raise `UserError` without a token."""
     token = environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN")
     if not token:
-        message = "GITHUB_TOKEN is not set; it needs the permissions actions: write and contents: read (docs/how-to/histories.md)"
+        message = "GITHUB_TOKEN is not set; docs/how-to/ci.md has the permissions that it needs"
         raise UserError(message)
     return GitHubForge(GitHub(token, base_url=environment.get("GITHUB_API_URL") or PUBLIC_API, clock=clock), clock)
 
