@@ -19,6 +19,7 @@ class TestFlags:
                 "--threshold is a method of its own: leave out --min-effect",
             ),
             ("`set_baseline`: x", "--set-baseline: x"),
+            ("`format_name`: 'asv' is no format of exports", "--format: 'asv' is no format of exports"),
             ("`states`: 'y' is no state", "--state: 'y' is no state"),
             ("the output of `bench-db suites`", "the output of `bench-db suites`"),
             ("a name `Fib[5]` stays", "a name `Fib[5]` stays"),

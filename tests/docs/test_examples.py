@@ -102,6 +102,26 @@ class TestLance:
             ("fts-index", "fts", 8.0),
         ]
 
+    def test_each_suite_has_the_commands_of_its_workflow(self) -> None:
+        """Criterion in the directory of a crate; maturin, the data sets, then pytest for Python, which collects what a commit has."""
+        suites = parse(LANCE.read_bytes(), "bench-db.toml").suite
+        for crate in CRATES:
+            assert (suites[crate].directory, suites[crate].benchmark) == (
+                crate,
+                "cargo criterion --benches --message-format=json",
+            )
+            assert [command.split()[:2] for command in map(str, suites[crate].setup)] == [["cargo", "install"]]
+        steps = [*map(str, suites["python"].setup), str(suites["python"].benchmark)]
+        wanted = (
+            "-m venv",
+            "install maturin",
+            "maturin develop --release",
+            "gen_all.py",
+            "pytest python/ci_benchmarks/benchmarks ",
+        )
+        assert [step for step, part in zip(steps, wanted, strict=True) if part not in step] == []
+        assert steps[-1].split()[-2:] == ["--benchmark-only", "--benchmark-json=results.json"]
+
     def test_recall_is_better_higher(self) -> None:
         config = parse(LANCE.read_bytes(), "bench-db.toml")
         assert config.define.better == {"recall": "higher"}

@@ -9,6 +9,7 @@ _FLAGS = {
     "charts": "--chart",
     "address": "ADDRESS",
     "config_file": "--config",
+    "format_name": "--format",
     "expect": "--expect",
     "pr_number": "--pr",
     "states": "--state",
