@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import polars as pl
 import pytest
 from playwright.sync_api import expect
 
 import bench_db as api
 from bench_db import Metric
+from bench_db.query.frontier import value_at
 from bench_db.report.quantity import quantity
 from bench_db.units import Direction
 from tests.app.test_frontier import SERVED, serve
@@ -103,6 +105,48 @@ class TestFrontier:
         page = opened(visit, by=json.dumps(by))
         shown = [(x, y, front) for _, _, x, y, front, _ in rows(page)]
         assert sorted(shown) == sorted(expected(home / "store", by))
+
+    @pytest.mark.parametrize("is_log", [False, True])
+    @pytest.mark.parametrize(
+        "knots",
+        [
+            [(10.0, 100.0), (20.0, 400.0), (80.0, 900.0)],
+            [(1.0, 1000.0), (2.0, 400.0), (2.5, 399.0), (9.0, 3.0), (40.0, 2.0)],
+            [(1.0, 1.0), (3.0, 2.0), (3.0, 2.0)],
+            [(5.0, 5.0)],
+        ],
+        ids=["rising", "falling", "two, one of them twice", "one"],
+    )
+    def test_the_curve_is_what_the_command_interpolates(
+        self, visit: Visit, knots: list[tuple[float, float]], *, is_log: bool
+    ) -> None:
+        page = opened(visit)
+        found = page.evaluate(
+            "([knots, log]) => bench.frontier.curve(knots.map(([x, y]) => ({ x, y })), log)", [knots, is_log]
+        )
+        distinct = sorted(set(knots))
+        assert [(one["x"], one["y"]) for one in found[:: page.evaluate("bench.frontier.steps")]] == distinct
+        frame = pl.LazyFrame({"group": 0, "known": [x for x, _ in distinct], "asked": [y for _, y in distinct]})
+        for one in found:
+            assert one["y"] == pytest.approx(value_at(frame, one["x"]).collect()["value"].item(), rel=1e-9)
+
+    def test_the_curve_is_drawn(self, visit: Visit) -> None:
+        """From point to point there are as many lines as the curve has parts."""
+        page = opened(visit, by=json.dumps(FRAMEWORK))
+        page.evaluate(
+            """() => {
+                window.longest = 0;
+                let length = 0;
+                const { moveTo, lineTo } = CanvasRenderingContext2D.prototype;
+                CanvasRenderingContext2D.prototype.moveTo = function (...at) { length = 0; return moveTo.apply(this, at); };
+                CanvasRenderingContext2D.prototype.lineTo = function (...at) {
+                    window.longest = Math.max(window.longest, ++length);
+                    return lineTo.apply(this, at);
+                };
+            }"""
+        )
+        page.get_by_label("log scales").check()
+        page.wait_for_function("window.longest >= 2 * bench.frontier.steps")
 
     @pytest.mark.slow
     def test_groups_that_look_alike_are_apart(self, visit: Visit) -> None:

@@ -65,6 +65,34 @@
     }
   }
 
+  const steps = 24;  // of the curve between two points of a front
+
+  /* Returns the points of the curve through a front, which is sorted: the cubics of Steffen from which `frontier --at` reads values. */
+  function curve(front, isLog) {
+    const knots = front.filter((one, i) => !i || one.x !== front[i - 1].x);
+    const widths = knots.slice(1).map((one, i) => one.x - knots[i].x), secants = widths.map((width, i) => (knots[i + 1].y - knots[i].y) / width);
+    const end = (width, secant, nextWidth, nextSecant) => {
+      if (nextWidth === undefined) return secant;
+      const share = width / (width + nextWidth), parabola = secant * (1 + share) - nextSecant * share;
+      return parabola * secant <= 0 ? 0 : Math.abs(parabola) > 2 * Math.abs(secant) ? 2 * secant : parabola;
+    };
+    const inner = (i) => {
+      const [secant, next] = [secants[i - 1], secants[i]], parabola = (secant * widths[i] + next * widths[i - 1]) / (widths[i - 1] + widths[i]);
+      return (Math.sign(secant) + Math.sign(next)) * Math.min(Math.abs(secant), Math.abs(next), Math.abs(parabola) / 2);
+    };
+    const last = widths.length - 1;
+    const slopes = knots.map((_, i) => (i === 0 ? end(widths[0], secants[0], widths[1], secants[1]) : i > last ? end(widths[last], secants[last], widths[last - 1], secants[last - 1]) : inner(i)));
+    return knots.slice(0, 1).concat(widths.flatMap((width, i) => {
+      const [from, to] = [knots[i], knots[i + 1]], secant = secants[i], [slope, after] = [slopes[i], slopes[i + 1]];
+      const third = (slope + after - 2 * secant) / width ** 2, second = (3 * secant - 2 * slope - after) / width;
+      return Array.from({ length: steps }, (_, k) => {
+        const share = (k + 1) / steps, x = share === 1 ? to.x : isLog ? from.x * (to.x / from.x) ** share : from.x + share * width, step = x - from.x;
+        const y = ((third * step + second) * step + slope) * step + from.y;
+        return { x, y: share === 1 ? to.y : Math.min(Math.max(y, Math.min(from.y, to.y)), Math.max(from.y, to.y)) };
+      });
+    }));
+  }
+
   function chosenParts() { return [...form.querySelectorAll("#parts input:checked")].map((input) => input.value); }
 
   async function show() {
@@ -176,7 +204,7 @@
         context.strokeStyle = context.fillStyle = colour;
         context.lineWidth = 1.6 * ratio;
         context.beginPath();
-        front.forEach((one, place_) => context[place_ ? "lineTo" : "moveTo"](...place(u, one)));
+        curve(front, logAcross).forEach((one, place_) => context[place_ ? "lineTo" : "moveTo"](...place(u, one)));
         context.stroke();
         for (const one of line.points.filter(isSeen)) {
           dot(u, one, one.front ? 4 : 2.5);
@@ -262,5 +290,6 @@
     show();
   }
 
+  bench.frontier = { curve, steps };
   start();
 })();
