@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from bench_db.store.engine import Snapshot
 from bench_db.store.publish import Entry
 from tests.cli.conftest import bench_db as command
 from tests.strategies import publication
+from tests.support.rights import as_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -500,6 +502,44 @@ class TestRowsOfServing:
         answers = [store.latest(), store.trend("forward_pass"), store.to_dataframe()]
         answers += [store.query(f"SELECT * FROM {table}") for table in ("results", "runs", "latest", "points")]
         assert [answer["commit_time"].max() for answer in answers] == [newest] * len(answers)
+
+    def test_who_may_only_read_has_every_answer(self) -> None:
+        """Readers need no right to write, change no file, and see what a writer has stored meanwhile."""
+
+        def answers(uri: str) -> list[Any]:
+            read = bench_db.connect(uri)
+            asked = [read.latest(), read.trend("forward_pass"), read.summary(), read.list_runs(), read.to_dataframe()]
+            asked += [read.query("SELECT * FROM latest ORDER BY series_key"), bench_db.availability(read).frame()]
+            asked.append(bench_db.frontier(read, "time", "throughput", by=["framework"]).frame())
+            asked.append(bench_db.rank(read, "framework").frame())
+            return [one.rows() for one in asked]
+
+        with tempfile.TemporaryDirectory() as directory:
+            home = Path(directory)
+            store = bench_db.connect(home / "store", create=True)
+            for number in range(4):
+                recorded(store, number)
+                if number == 2:
+                    store.optimize()
+            every = [home, *home.rglob("*")]
+            for path in every:
+                path.chmod(0o555 if path.is_dir() else 0o444)
+            before = {path: path.stat().st_mtime_ns for path in every}
+            with as_nobody():
+                with pytest.raises(bench_db.StoreUnavailableError):
+                    recorded(bench_db.connect(store.uri), 5)
+                found = answers(store.uri)
+            assert {path: path.stat().st_mtime_ns for path in (home, *home.rglob("*"))} == before
+            for path in every:
+                path.chmod(0o755)
+            assert found == answers(store.uri)
+            recorded(store, 5)
+            for path in (home, *home.rglob("*")):
+                path.chmod(0o555 if path.is_dir() else 0o444)
+            with as_nobody():
+                assert len(bench_db.connect(store.uri).list_runs()) == 5
+            for path in (home, *home.rglob("*")):
+                path.chmod(0o755)
 
     def test_a_batch_of_runs_has_as_many_look_ups_as_one_run(
         self, store: bench_db.Database, monkeypatch: pytest.MonkeyPatch
