@@ -160,6 +160,24 @@ class TestReplace:
         assert database.results() == [*derive(other_run, other)[1], *derive(second_run, second)[1]]
         assert set(database.runs().collect()["sha256"]) == {other_run.sha256, second_run.sha256}
 
+    def test_artifacts_of_the_earlier_run_are_named(self, database: Database) -> None:
+        """They stay, because a publish deletes no file; a run without any has no such note."""
+        run, results = publication(1, place="ci")
+        key = database.publish(results, run).run_key
+        for content in (b"one", b"two"):
+            database.put_artifact(content, kind="log", added_at=0, run=key)
+        notes = []
+        for number in (2, 3):
+            run, results = publication(number, place="ci")
+            notes += [
+                note
+                for note in database.publish(results, run, replace=True).notes
+                if "artifacts of the replaced" in note
+            ]
+        command = f"'bench-db artifact delete --run {key:016x}' shows and deletes them"
+        assert notes == [f"artifacts of the replaced run {key:016x} stay (2); {command}"]
+        assert len(database.artifacts()) == 2
+
     def test_twice_is_once(self, database: Database) -> None:
         run, results = publication(1, place="ci")
         database.publish(results, run)

@@ -19,7 +19,7 @@ from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.model import Published
 from bench_db.store import history, known, leftovers, maintain
 from bench_db.store.filters import condition
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -245,12 +245,12 @@ class _Batch:
         self._changed = True
         self._record_commits([fresh])
         record, rows = _columns(run, results)
-        counts = {"unchanged": 0}
+        counts, gone = {"unchanged": 0}, set[int]()
         if self._replace:
             restated = found.same.run_key if found.same is not None and not found.rereads else found.completes
             same = [] if restated in {None, run.run_key} else [restated]
-            new, counts["replaced"], removed = _replace(engine, run, results, record, rows, same, self._own)
-            self._removed.update(removed)
+            new, counts["replaced"], gone = _replace(engine, run, results, record, rows, same, self._own)
+            self._removed.update(gone)
             found = self._without_removed(found)
             self._own.add(run.run_key)
             counts["unchanged"] = len(results) - new
@@ -259,12 +259,14 @@ class _Batch:
             new = len(results) - found.rows
             if found.completes is not None:
                 counts["replaced"] = _take_out(engine, run, rows, [found.completes])
-                self._removed.add(found.completes)
+                gone = {found.completes}
+                self._removed.update(gone)
             else:
                 # Some of its rows are missing: one merge on the row id writes all of them, whatever is there.
                 engine.merge(RESULTS_TABLE, rows, replacing=condition("run_key", run.run_key))
                 counts["unchanged"] = found.rows
-        self._answers[fresh.number] = _answer(run, found, fresh.notes, new=new, **counts)
+        notes = (*fresh.notes, *_of_artifacts(engine, gone))
+        self._answers[fresh.number] = _answer(run, found, notes, new=new, **counts)
 
     def _store(self) -> None:
         """Store the runs that wait for it, all with one write of each table."""
@@ -426,6 +428,16 @@ def _answer(run: Run, found: Known, more: Sequence[str] = (), **counts: int) -> 
     counts = {"unchanged": 0, **counts}
     notes = (*run.notes, *_notes(found), *_of_runtimes(run, found), *more)
     return Published(run_key=run.run_key, skipped=dict(run.skipped), notes=notes, **counts)
+
+
+def _of_artifacts(engine: Engine, gone: Collection[int]) -> Iterator[str]:
+    """Yield a note for each replaced run whose artifacts stay, because a publish deletes no file."""
+    if not gone or not engine.exists(ARTIFACTS_TABLE):
+        return
+    for key in sorted(gone):
+        if count := engine.count(ARTIFACTS_TABLE, condition("run_key", key)):
+            run = f"{key:016x}"
+            yield f"artifacts of the replaced run {run} stay ({count}); 'bench-db artifact delete --run {run}' shows and deletes them"
 
 
 def _notes(found: Known) -> Iterator[str]:
