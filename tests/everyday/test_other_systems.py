@@ -341,6 +341,17 @@ class TestRowsOfServing:
         assert store.latest()["median"].to_list() == [2e9]
         assert store.trend("llama", tags={"gpu": "h100"})["median"].to_list() == [1e9, 2e9]
 
+    def test_another_spelling_of_a_tag_is_said(self, store: bench_db.Database) -> None:
+        """A tag that no table spells begins a series of its own, and the publish that begins it says so; the next one does not."""
+        notes = []
+        for number, gpu in enumerate(("h100", "H100", "H100")):
+            with store.record("serving", commit=sha(number), test_bed_name="c", environment={}) as run:
+                run.add("llama", 1.0 + number, unit="s", tags={"gpu": gpu})
+            notes.append([note for note in run.published.notes if "new series begin here" in note])
+        assert [len(each) for each in notes] == [0, 1, 0]
+        assert "beside others of the same benchmarks with another tag" in notes[1][0]
+        assert "elsewhere" not in notes[1][0]
+
     @pytest.mark.parametrize(
         ("row", "names"),
         [

@@ -220,7 +220,7 @@ class _Batch:
             self._answers[number] = _answer(run, found, new=0, unchanged=found.rows)
             return
         found = self._without_removed(found)
-        notes = () if found.same is not None else tuple(_of_neighbours(self._neighbours(results)))
+        notes = () if found.same is not None else tuple(_of_neighbours(results, self._neighbours(results)))
         self._begun.update(result.series_key for result in results)
         self._written.add(run, results)
         fresh = _Fresh(number, run, results, commits, found, notes)
@@ -414,12 +414,19 @@ def _added(engine: Engine, merged: Merged, waiting: Sequence[_Fresh]) -> Mapping
     return Counter(after.read(("run_key",), fragments=fragments)["run_key"].to_pylist())
 
 
-def _of_neighbours(others: Sequence[tuple[str, str]]) -> Iterator[str]:
-    if others:
-        shown = "; ".join(f"test bed {bed}, suite {suite or '(none)'}" for bed, suite in others[:3])
+def _of_neighbours(results: Sequence[Result], others: Sequence[tuple[str, str]]) -> Iterator[str]:
+    own = {(result.test_bed.name, result.suite) for result in results}
+    elsewhere = [place for place in others if place not in own]
+    if elsewhere:
+        shown = "; ".join(f"test bed {bed}, suite {suite or '(none)'}" for bed, suite in elsewhere[:3])
         yield (
             f"new series begin here, and the same benchmarks exist elsewhere ({shown}); to continue those, publish under the "
             "same names, which bench-db.toml can give"
+        )
+    elif others:
+        yield (
+            "new series begin here, beside others of the same benchmarks with another tag, metric, unit or machine;"
+            " H100 and h100 are two tags"
         )
 
 
