@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import lance
 import pyarrow as pa
 import pytest
 
@@ -192,6 +193,43 @@ class TestWholeFiles:
             odd.latest()
         with pytest.raises(StoreUnavailableError, match="the line is down"):
             odd.repair()
+
+
+class TestFewColumns:
+    """Lance reads few columns of a file by its footer, and many without: a file that gives only some of them is damaged for all."""
+
+    @pytest.fixture
+    def store(self, undamaged: Path, tmp_path: Path) -> Path:
+        store = damage.copied(undamaged, tmp_path / "store")
+        [file] = damage.live_files(store, "baselines")
+        content = file.read_bytes()
+        for at in range(len(content) - 40, len(content) - 8):  # the numbers in the footer
+            changed = bytearray(content)
+            changed[at] ^= 16
+            file.write_bytes(changed)
+            if _reads(store, None) and not _reads(store, ["key"]):
+                return store
+        pytest.fail("no bit of the footer is damage of few columns alone")
+
+    def test_verify_names_it(self, store: Path) -> None:
+        [problem] = connect(store).verify().problems
+        assert (problem.table, problem.kind.partition(";")[0]) == ("baselines", "data file cannot be read")
+
+    def test_salvage_passes_it_over(self, store: Path, tmp_path: Path) -> None:
+        done = unopened(store).copy_to(connect(tmp_path / "target", create=True), salvage=True)
+        assert [one.table for one in done.passed_over] == ["baselines"]
+
+    def test_repair_takes_it_out(self, store: Path) -> None:
+        connect(store).repair()
+        assert connect(store).verify().sound
+        assert connect(store).baselines() == []
+
+
+def _reads(store: Path, columns: list[str] | None) -> bool:
+    try:
+        return bool(lance.dataset(store / "baselines.lance").to_table(columns=columns))
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 class TestNames:

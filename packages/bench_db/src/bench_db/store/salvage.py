@@ -270,8 +270,12 @@ def is_readable(engine: Engine, snapshot: Snapshot, fragment: Fragment) -> bool:
 
 
 def _gives_rows(snapshot: Snapshot, fragment: Fragment) -> bool:
+    """Return whether a fragment gives its rows with all columns, and with each alone: Lance reads a few columns in another way."""
     try:
-        return sum(map(len, snapshot.row_batches(fragment=fragment))) == fragment.rows
+        return all(
+            sum(map(len, snapshot.row_batches(columns, fragment=fragment))) == fragment.rows
+            for columns in (None, *((name,) for name in snapshot.table.schema.names))
+        )
     except faults.damage_errors() as error:
         faults.require_damage(error)
         return False

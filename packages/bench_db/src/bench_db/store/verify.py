@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -306,6 +306,8 @@ def read_fragment(snapshot: Snapshot, fragment: Fragment, columns: Sequence[str]
             for name in names:
                 keys[name].append(_column(batch, name))
             rows += len(batch)
+        # Lance reads few columns in another way, which may fail where all together can be read.
+        deque(snapshot.row_batches((table.merge_key,), fragment=fragment), maxlen=0)
     except damage_errors() as error:
         return Found({}, [], 0, f"{fragment.file}: {_in_words(error)}")
     return Found(keys, changed, rows)
