@@ -30,7 +30,7 @@ YOUNG = salvage.YOUNG
 _MOST_VERSIONS = 100
 # Versions that are not young go, too, when the files of a table take so many times the bytes of its newest version, and more
 # than a small table may: yesterday's mistake can be undone in a store of any size.
-_MOST_TIMES = 3
+_MOST_TIMES = 1.5
 _SMALL_BYTES = 512 << 10
 # What maintenance writes beside rows: manifests, indexes and lists.
 _LEAST_ROOM = 1 << 20
