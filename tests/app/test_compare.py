@@ -5,23 +5,33 @@ import shutil
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bench_db as api
 from bench_db import Comparison, Series, UserError, Verdict
+from bench_db.analysis import judge
+from bench_db.analysis.judge import counted
+from bench_db.analysis.level import levels
 from bench_db.app.baselines import BaselineQuery, resolve
+from bench_db.app.compare import counts_of
 from bench_db.app.confirm import baseline_commit
 from bench_db.model import Samples
 from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from bench_db.store.publish import Entry
 from tests.cli.asking import AT
-from tests.cli.kinds import publish_all, sha
+from tests.cli.kinds import BED, entry, publish_all, sha
 from tests.strategies import publication
+from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
+    from bench_db.analysis.histories import Histories
     from bench_db.store.database import Database
     from tests.support.histories import History
 
@@ -334,3 +344,49 @@ def timed(store: api.Database, number: int, seconds: float, **stated: Any) -> No
     seconds += 0.001 if number % 3 == 2 else 0.0
     with store.record("model", suite="s", test_bed_name="t", environment={}, **about) as run:
         run.add("step", [seconds, seconds * 1.001, seconds * 0.999], unit="s")
+
+
+class TestCountsOf:
+    """The counts are those of the comparison, whatever the commit lacks, adds, renames or fails."""
+
+    @examples("laws", 4, full=200)
+    @given(drawn=st.data())
+    def test_counts(self, drawn: st.DataObject) -> None:
+        with TemporaryDirectory() as directory:
+            made = connect(Path(directory) / "store", create=True)
+            names = [f"f{number}" for number in range(6)]
+            noise = np.random.default_rng(drawn.draw(st.integers(0, 99), "noise")).normal(1, 0.003, (24, 6))
+            entries = [
+                entry(run, dict(zip(names, (100 * noise[run]).tolist(), strict=True)), bed=bed, dut_name=dut)
+                for run in range(23)
+                for bed, dut in ((BED, "d"), (replace(BED, name="other"), "d"), (BED, "e"))
+                if run < 20 or drawn.draw(st.booleans(), "measured")
+            ]
+            here = drawn.draw(st.lists(st.sampled_from([*names, "new", "f7"]), min_size=1, unique=True), "candidate")
+            factors = st.sampled_from([1.0, 1.0, 1.02, 1.5, 0.5, "it broke"])
+            values = {
+                name: factor if isinstance(factor := drawn.draw(factors), str) else 100.0 * factor for name in here
+            }
+            bed = drawn.draw(st.sampled_from([BED, replace(BED, name="third")]), "bed")
+            publish_all(made, [*entries, entry(23, values, bed=bed)])
+            count, compared = counts_of(made, sha(23)), api.compare(made, sha(23))
+            for device in ("d", "e", "unknown"):
+                of_device = [c for c in compared.comparisons if c.series.dut_name == device]
+                assert count(device) == counted(of_device)
+            assert count("d")
+
+    def test_the_levels_of_what_is_missing_are_not_searched(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = connect(tmp_path / "store", create=True)
+        whole = [entry(run, {"f": 100.0 + run % 3, "g": 5.0, "h": 7.0}) for run in range(12)]
+        publish_all(made, [*whole, entry(12, {"f": 100.0})])
+        searched: list[int] = []
+
+        def levels_of(old: Histories, **named: Any) -> list[slice]:
+            searched.append(len(old))
+            return levels(old, **named)
+
+        monkeypatch.setattr(judge, "levels", levels_of)
+        assert counts_of(made, sha(12))("d") == {"unchanged": 1, "missing": 2}
+        assert searched == [1]

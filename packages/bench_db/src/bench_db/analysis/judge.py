@@ -108,6 +108,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     method: str = "runs",
     minimum_effect: float | None = None,
     thresholds: Mapping[int, Threshold] | None = None,
+    missing_levels: bool = True,
 ) -> list[Comparison]:
     """Return the verdict on every series of the devices, test beds and suites that the candidate was measured on.
 
@@ -116,7 +117,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     suite. Of these it is the level since the last change point, or the `last` N runs. `levels` explains `pinned` and `accepted`. A
     series that the candidate lacks is missing if one of the `rules.recent_commits` newest earlier commits of its device, test bed and suite has values
     of it. `minimum_effect` is the threshold of the method `threshold`, for which reaching it is none. `thresholds` are those of series, by
-    key, that definitions state; the method `runs` uses them where `minimum_effect` is not given.
+    key, that definitions state; the method `runs` uses them where `minimum_effect` is not given. Without `missing_levels` a missing
+    series has no baseline, and its level is not searched for.
     """
     names = points.series.with_columns(pl.struct(_PLACE).rank("dense").alias("group"))
     is_candidate = pl.col("run_key").is_in(list(candidate))
@@ -133,7 +135,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     recent = _of_recent_commits(earlier)
     has_result = pl.col("median").is_finite()
     measured = recent.filter(has_result)
-    known = pl.concat([measured.select("series_key"), ours.select("series_key")]).unique()
+    seen, own = (rows.select("series_key").unique() for rows in (measured, ours))
+    known = pl.concat([seen, own]).unique() if missing_levels else own
     kept = None if last is None and method not in _OF_LEVEL else max(_HISTORY, last or 0)
     with_result = earlier.filter(has_result).join(known, on="series_key", how="semi")
     of_all = None if method == _BY_FIGURE else Figure.MEDIAN
@@ -166,8 +169,9 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
         if len(runs.values):
             newest = old.values if judged[-1].figure is old.figures[number] else medians
             latest[series.series_key] = float(newest[old.offsets[number + 1] - 1])
-    rest = names.filter(pl.col("series_key").is_in(pl.Series(list(new), dtype=pl.Int64).implode()))
-    judged += [_judged(s, new[s.series_key], Earlier(), method, least(s)) for s in identified(rest)]
+    without = pl.Series([*new, *([] if missing_levels else seen.join(own, on="series_key", how="anti")["series_key"])])
+    rest = names.filter(pl.col("series_key").is_in(without.cast(pl.Int64).implode()))
+    judged += [_judged(s, new.get(s.series_key, _NOTHING), Earlier(), method, least(s)) for s in identified(rest)]
     if method == _BY_FIGURE:
         judged = _unless_by_chance(_with_suspected(judged, latest))
         judged = _unless_by_accident(judged, old, chosen, latest)

@@ -35,6 +35,7 @@ from bench_db.report.document import record_json
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Unpack
 
     from bench_db.app.charts import Chart
@@ -159,10 +160,39 @@ def history_of(store: Database, query: BaselineQuery) -> str:
     return store.history(query.as_of).about(replace(query.chosen, pr_number=None))
 
 
+def counts_of(
+    store: Database,
+    commit: str,
+    *,
+    as_of: str | None = None,
+    selection: Selection = Selection(),  # noqa: B008 frozen
+) -> Callable[[str], dict[str, int]]:
+    """Compare a commit with the level before it, and return what counts the verdicts on the series of a device.
+
+    They are those of `compare`. A commit of few series needs the levels of these alone, not those of all that it lacks.
+    """
+    candidate = candidate_of(store, commit, selection, as_of, Path())
+    query = BaselineQuery(candidate=candidate, what=None, chosen=selection, branch=None, clone=Path(), as_of=as_of)
+    runs = resolve(store, query)
+    judged = verdicts(store, query, runs=runs, method="runs", min_effect=None, missing_levels=False)
+    if {Verdict.NEW, Verdict.MISSING} <= {c.verdict for c in judged}:  # those of one machine may be judged by another
+        judged = verdicts(store, query, runs=runs, method="runs", min_effect=None)
+    return lambda device: counted(c for c in judged if c.series.dut_name == device)
+
+
 def verdicts(
-    store: Database, query: BaselineQuery, *, runs: BaselineRuns, method: str, min_effect: float | None
+    store: Database,
+    query: BaselineQuery,
+    *,
+    runs: BaselineRuns,
+    method: str,
+    min_effect: float | None,
+    missing_levels: bool = True,
 ) -> list[Comparison]:
-    """Return the verdict on every series of a candidate. `min_effect` is in percent. Raises `UserError` without results."""
+    """Return the verdict on every series of a candidate. `min_effect` is in percent. Raises `UserError` without results.
+
+    `missing_levels` is that of `judge`.
+    """
     candidate, as_of = query.candidate, query.as_of
     needed = () if runs.until is None else runs.until.meta.root_names()
     own = runs_of_candidate(store, query)
@@ -178,6 +208,7 @@ def verdicts(
         method=method,
         thresholds=thresholds,
         minimum_effect=None if min_effect is None else min_effect / 100,
+        missing_levels=missing_levels,
     )
     if method == "runs":
         least = None if min_effect is None else Threshold(relative=min_effect / 100)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.analysis.histories import histories, observations
-from bench_db.analysis.judge import counted
 from bench_db.analysis.noise import noise
-from bench_db.app.compare import compare
+from bench_db.app.compare import counts_of
 from bench_db.app.configuration import configuration, path_of
 from bench_db.app.database import on_database
 from bench_db.app.progress import SILENT
@@ -182,9 +181,9 @@ def newest_verdicts(
     at = as_of.isoformat() if isinstance(as_of, datetime) else None if as_of is None else str(as_of)
     found: dict[str, dict[str, int]] = {}
     for commit in sorted(set(commits.values())):
-        judged = compare(store, commit, as_of=at, selection=chosen).comparisons
+        count = counts_of(store, commit, as_of=at, selection=chosen)
         for device in (name for name, own in commits.items() if own == commit):
-            found[visible(device)] = counted([c for c in judged if c.series.dut_name == device])
+            found[visible(device)] = count(device)
     return found
 
 
