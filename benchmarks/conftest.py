@@ -35,6 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ten-million", action="store_true", help="Also measure 10 M rows: takes minutes to build and about 2 GB."
     )
+    group.addoption(
+        "--many-series",
+        nargs="?",
+        const="all",
+        help="Also measure a scan of 100,000 series and a site of 10,000; or SERIES,RUNS of both, without budgets.",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,10 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """Milliseconds, and peak resident memory in MB at the end and at the start of the work."""
+    """Milliseconds, seconds of CPU of the process, and peak resident memory in MB at the end and at the start of the work."""
 
     milliseconds: float
+    cpu: float
     peak: float
     start: float
 
@@ -80,11 +82,32 @@ def _parse(kind: str, file: str) -> Callable[[], Any]:
     return lambda: parsers.WAYS[kind](Path(file))
 
 
+def _scan(_: str, place: str) -> Callable[[], Any]:
+    import bench_db  # noqa: PLC0415
+
+    return lambda: bench_db.scan(place, dry_run=True)
+
+
+def _site(out: str, place: str) -> Callable[[], Any]:
+    import bench_db  # noqa: PLC0415
+
+    return lambda: bench_db.site(place, out, at=0)
+
+
+def _compare(commit: str, place: str) -> Callable[[], Any]:
+    import bench_db  # noqa: PLC0415
+
+    return lambda: bench_db.compare(place, commit)
+
+
 WORKS: dict[str, Callable[[str, str], Callable[[], Any]]] = {
     "latest": _ask("latest"),
     "summary": _ask("summary"),
     "recompute": _recompute,
     "parse": _parse,
+    "scan": _scan,
+    "site": _site,
+    "compare": _compare,
 }
 
 
@@ -93,7 +116,7 @@ def main(work: str, kind: str, target: str) -> None:
     action = WORKS[work](kind, target)
     start = _peak()
     seconds, _ = timed(action)
-    print(json.dumps({"milliseconds": seconds * 1e3, "peak": _peak(), "start": start}))
+    print(json.dumps({"milliseconds": seconds * 1e3, "cpu": time.process_time(), "peak": _peak(), "start": start}))
 
 
 if __name__ == "__main__":

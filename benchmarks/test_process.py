@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.fresh import BIN, process_wall
+from benchmarks.fresh import BIN, in_fresh_process, process_wall
 from benchmarks.generate import History, commit_sha
 from benchmarks.stores import Shelf
 
@@ -74,6 +74,8 @@ def test_compare(side_by_side: SideBySide, cache: Path, rows: int, line: str, ba
         "duckdb": lambda: process_wall(sys.executable, "-c", _DUCKDB_COMPARE, parquet, commit),
     }
     assert set(side_by_side.race(line, works, rounds=7).values()) == {0}
+    if not baseline:
+        side_by_side.read("compare-memory", in_fresh_process("compare", commit, ours).peak)
 
 
 def test_first_verdict(side_by_side: SideBySide, cache: Path, tmp_path: Path) -> None:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.query.selection import Selection
 from bench_db.store.database import connect
-from benchmarks.generate import ROWS_PER_COMMIT, commit_sha
+from benchmarks.generate import ROWS_PER_COMMIT, benchmark_name, commit_sha, nth_test_bed
 from benchmarks.stores import BUILDERS, bytes_on_disk
 from tests.support.s3_server import s3_server
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import polars as pl
+
+    from bench_db.store.database import Database
     from benchmarks.generate import History
     from benchmarks.side_by_side import SideBySide
     from benchmarks.stores import Shelf
@@ -45,19 +48,29 @@ def upload(server: S3Server, store: Path) -> str:
     return f"s3://{bucket}/store"
 
 
+QUESTIONS: dict[str, Callable[[Database, str], pl.DataFrame]] = {
+    "requests": lambda store, commit: store.scan(["benchmark_name", "median"], {"commit": commit}).collect(),
+    "requests-latest": lambda store, _: store.latest(),
+    "requests-trend": lambda store, _: store.trend(benchmark_name(17), Selection(test_bed_name=nth_test_bed(2).name)),
+    "requests-summary": lambda store, _: store.summary(),
+}
+
+
 def test_requests(
     side_by_side: SideBySide, shelf: Shelf, history: History, server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     uri, commit = upload(server, shelf.store("bench_db")), commit_sha(history.commits // 2)
-    counted: list[Counter[str]] = []
+    counted: dict[str, list[int]] = {line: [] for line in QUESTIONS}
 
-    def rows_of_commit() -> None:
-        server.reset_requests()
-        rows = connect(uri).scan(["benchmark_name", "median"], {"commit": commit}).collect()
-        counted.append(server.requests())
-        assert rows.height == ROWS_PER_COMMIT
+    def ask_all() -> None:
+        for line, question in QUESTIONS.items():
+            server.reset_requests()
+            rows = question(connect(uri), commit)
+            counted[line].append(server.requests().total())
+            assert rows.height == (history.commits if line == "requests-trend" else ROWS_PER_COMMIT)
 
-    side_by_side.turns(rows_of_commit, {}, rounds=3)
-    side_by_side.read("requests", max(requests.total() for requests in counted))
+    side_by_side.turns(ask_all, {}, rounds=3)
+    for line, known in counted.items():
+        side_by_side.read(line, max(known))

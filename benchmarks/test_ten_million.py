@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks import stores
-from benchmarks.contenders import BenchDb, DuckDb
-from benchmarks.generate import BENCHMARKS, TEST_BEDS, History
+from benchmarks.contenders import CONTENDERS, BenchDb, DuckDb
+from benchmarks.generate import BENCHMARKS, TEST_BEDS, History, benchmark_name, nth_test_bed
 from benchmarks.stores import Shelf
 from benchmarks.writers import Batch, BenchDbWriter
 
@@ -31,6 +32,25 @@ def large(request: pytest.FixtureRequest, cache: Path) -> Shelf:
 def test_latest(side_by_side: SideBySide, large: Shelf) -> None:
     ours, duckdb = BenchDb(large.store("bench_db")), DuckDb(large.store("duckdb"))
     answers = side_by_side.race("latest-ten-million", {"bench_db": ours.latest, "duckdb": duckdb.latest}, rounds=5)
+    assert {len(rows) for rows in answers.values()} == {BENCHMARKS * TEST_BEDS}
+
+
+def test_trend(side_by_side: SideBySide, large: Shelf) -> None:
+    name, bed = benchmark_name(17), nth_test_bed(2).name
+    places = {"bench_db": large.store("bench_db"), "duckdb": large.store("duckdb")}
+    works = {kind: partial(trend, kind, place, name, bed) for kind, place in places.items()}
+    answers = side_by_side.race("trend-ten-million", works, rounds=5)
+    assert {len(points) for points in answers.values()} == {_HISTORY.commits}
+
+
+def trend(kind: str, place: Path, name: str, bed: str) -> Any:
+    """Open a store and return a trend."""
+    return CONTENDERS[kind](place).trend(name, bed)
+
+
+def test_summary(side_by_side: SideBySide, large: Shelf) -> None:
+    ours, duckdb = BenchDb(large.store("bench_db")), DuckDb(large.store("duckdb"))
+    answers = side_by_side.race("summary-ten-million", {"bench_db": ours.summary, "duckdb": duckdb.summary}, rounds=5)
     assert {len(rows) for rows in answers.values()} == {BENCHMARKS * TEST_BEDS}
 
 

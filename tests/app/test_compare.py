@@ -363,7 +363,7 @@ class TestCountsOf:
                 if run < 20 or drawn.draw(st.booleans(), "measured")
             ]
             here = drawn.draw(st.lists(st.sampled_from([*names, "new", "f7"]), min_size=1, unique=True), "candidate")
-            factors = st.sampled_from([1.0, 1.0, 1.02, 1.5, 0.5, "it broke"])
+            factors: st.SearchStrategy[float | str] = st.sampled_from([1.0, 1.0, 1.02, 1.5, 0.5, "it broke"])
             values = {
                 name: factor if isinstance(factor := drawn.draw(factors), str) else 100.0 * factor for name in here
             }
