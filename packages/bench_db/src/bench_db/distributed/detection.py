@@ -76,7 +76,10 @@ class Detector:
                 for part, one in zip(cut, before, strict=True)
             ]
             before = [whole for whole, *_ in answers]
-            found = self._medians(bounds, measured, [ranges for _, *ranges in answers])
+            ranges = [of_part for _, *of_part in answers]
+            del answers  # so that an engine drops the departures of ranges once their medians are known
+            found = self._medians(bounds, measured, ranges)
+            del ranges
             moved = np.concatenate([np.zeros(0), *(one["movement"].to_numpy() for one in found)])
             if turn == 0:
                 of_all = moved
