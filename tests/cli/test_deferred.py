@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from bench_db.cli.deferred import defer
+from bench_db.cli.main import defer
 from tests.cli.commands import environment
 
 ROOT = Path(__file__).parents[2]

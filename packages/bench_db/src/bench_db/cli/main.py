@@ -6,11 +6,14 @@ import gc
 import os
 import sys
 import warnings
+from _thread import RLock
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -82,6 +85,76 @@ _OBJECTS_A_COLLECTION = 50_000
 _VERB_COLUMN = 10
 
 
+_LOADING = RLock()
+
+
+class _Deferred(ModuleType):
+    """A module whose code runs when an attribute of it is first used."""
+
+    def __getattr__(self, name: str) -> object:
+        # `importlib.util.LazyLoader` runs the code as soon as a second module imports the first, which asks for its spec.
+        with _LOADING:
+            spec = self.__dict__.pop("__deferred__", None)
+            if spec is not None:
+                self.__path__ = spec.submodule_search_locations
+                try:
+                    spec.loader.exec_module(self)
+                except BaseException:
+                    _await(self, spec)
+                    raise
+                self.__class__ = ModuleType  # type: ignore[assignment]
+        return ModuleType.__getattribute__(self, name)
+
+
+def _await(module: ModuleType, spec: ModuleSpec) -> None:
+    """Keep how to run the code of a module. The path goes, because an import of a module below it is a use that asks for it."""
+    module.__dict__["__deferred__"] = spec
+    module.__dict__.pop("__path__", None)
+
+
+class _Deferring:
+    """A loader that leaves the code of a module to its first use; --help need not import the base class of `importlib.abc`."""
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        self._spec = spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module without its content."""
+        return _Deferred(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run nothing yet."""
+        _await(module, self._spec)
+
+
+class _Finder(NamedTuple):
+    """A finder of some packages that defers their code."""
+
+    names: tuple[str, ...]
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,  # noqa: ARG002 of the protocol
+    ) -> ModuleSpec | None:
+        """Return the spec of one of the packages; None for any other module."""
+        found = PathFinder.find_spec(fullname, path) if fullname in self.names else None
+        if found is None or found.submodule_search_locations is None:
+            return None
+        deferred = ModuleSpec(fullname, _Deferring(found), origin=found.origin, is_package=True)  # type: ignore[arg-type]
+        deferred.has_location = found.has_location
+        deferred.submodule_search_locations = found.submodule_search_locations
+        return deferred
+
+
+def defer(*names: str) -> None:
+    """Run the code of libraries that are imported from now on only when they are used; one that is imported already stays as it is."""
+    finder = _Finder(names)
+    if finder not in sys.meta_path:
+        sys.meta_path.insert(0, finder)
+
+
 class Verbs(click.Group):
     """A group whose commands are imported when they are used."""
 
@@ -93,8 +166,6 @@ class Verbs(click.Group):
         """Import the command of a verb; None for any other word."""
         if cmd_name not in VERBS:
             return None
-        from bench_db.cli.deferred import defer
-
         # Its import takes a quarter of the process of a publish or a look-up, which do not use it.
         defer("polars")
         command: click.Command = import_module(f"bench_db.cli.{cmd_name}").command
