@@ -371,6 +371,26 @@ class TestAnswers:
         with without_projection(database):
             assert assert_parts(database, _ALL, 4) == 1
 
+    def test_memory_of_parts_is_given_back(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        fill(database, range(6), rows=4)
+        database.optimize()
+        released: list[str] = []
+        release = content.Ranges.release
+
+        def released_once(ranges: content.Ranges) -> None:
+            released.append(ranges._name)
+            release(ranges)
+
+        monkeypatch.setattr(content.Ranges, "release", released_once)
+        parts = database.points_in_parts(_ALL, 6)
+        rows = [next(parts).rows]
+        assert not released
+        before = rows[0].clone()
+        rows += [part.rows for part in parts]
+        assert len(released) == len(rows) > 1
+        assert rows[0].equals(before)  # a part that somebody still has is read again
+        assert pl.concat(rows).sort(_KEY[:2]).equals(database.points(_ALL).rows.sort(_KEY[:2]))
+
     @pytest.mark.slow
     @pytest.mark.parametrize(("kind", "pattern", "value"), [("metric", "twice", "time * 2"), ("main", "*", "dev")])
     def test_in_parts_with_definitions_that_name_no_series(

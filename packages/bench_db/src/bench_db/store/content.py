@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from functools import partial
@@ -217,15 +218,22 @@ class Ranges:
     def __init__(self, engine: Engine, name: str, size: int) -> None:
         self._engine = engine
         self._name = name
-        self._mapped = None if engine.bucket else self._map(Path(engine.location.child(name)), size)
+        self._map = None if engine.bucket else self._opened(Path(engine.location.child(name)), size)
+        self._mapped = None if self._map is None else pa.py_buffer(self._map)
 
-    def _map(self, path: Path, size: int) -> pa.Buffer:
+    def _opened(self, path: Path, size: int) -> mmap.mmap:
         with self._engine.explaining("opening a file"):
             found = _size_on_disk(path)
             if found != size:
                 message = f"{path}: {'missing' if found is None else f'{found} bytes'}, and {size} bytes were written"
                 raise CorruptStoreError(message)
-            return pa.memory_map(str(path)).read_buffer()
+            with path.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def release(self) -> None:
+        """Give the memory of what was read back to the system; it is read again when somebody looks at it."""
+        if self._map is not None and hasattr(self._map, "madvise"):  # not on Windows
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def read(self, start: int, stop: int) -> pa.Buffer:
         """Return the bytes from one offset to another."""

@@ -163,6 +163,10 @@ class _File:
         self._schema = pa.ipc.read_schema(self._section("schema"))
         self._texts = {name: self._table(name)["text"] for name in _TEXTS if name in part.sections}
 
+    def release(self) -> None:
+        """Give back the memory of the blocks that were read."""
+        self._content.release()
+
     def _section(self, name: str) -> pa.Buffer:
         start, end = self._part.sections[name]
         return self._tail.slice(start - self._tail_start, end - start)
@@ -248,6 +252,12 @@ def _opened(engine: Engine, part: _Part) -> _File:
     if part.file not in files:
         files[part.file] = _File(engine, part)
     return files[part.file]
+
+
+def release(engine: Engine) -> None:
+    """Give back the memory of the blocks that were read, which a reader of one part after another needs no more."""
+    for file in _OPEN.get(engine, {}).values():
+        file.release()
 
 
 # -- which levels answer -----------------------------------------------------------------------------------------------
