@@ -6,8 +6,10 @@ import inspect
 import math
 import pickle
 import re
+import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,7 +152,7 @@ class TestEveryArgument:
         monkeypatch.chdir(tmp_path)
         tried = 0
         for argument, annotation in annotations_of(FUNCTIONS[name]):
-            signed = argument == "seed"
+            signed = argument in {"seed", "quick_seed"}
             for value in () if argument == "self" else wrong_values(annotation):
                 if signed and value == -1:
                     continue
@@ -189,6 +191,66 @@ class TestGoodArguments:
 
         assert shown(np.int64(3), np.float32(0.5), ("a", "b"), "x") == (3, 0.5, ["a", "b"], "x")
         assert shown(3, 1, {"a": 1}.keys()) == (3, 1, ["a"], None)
+
+    def test_numbers_and_truth_values_of_numpy_are_those_of_python(self) -> None:
+        """Libraries refuse numpy's: `timedelta` its integers, `random.Random` them as seeds."""
+        import numpy as np
+
+        @guarded
+        def shown(
+            count: int, share: float, *, is_all: bool = False, at: int | str | None = None, value: object = None
+        ) -> object:
+            return [(type(one), one) for one in (count, share, is_all, at)], value
+
+        value = np.float32(0.5)
+        expected = [(int, 3), (float, 0.5), (bool, True), (int, 7)]
+        found = shown(np.int64(3), np.float32(0.5), is_all=np.True_, at=np.uint8(7), value=value)  # type: ignore[arg-type]
+        assert found == (expected, value)
+        assert found[1] is value  # what takes any value gets it as it is
+
+    def test_seeds_may_be_negative(self) -> None:
+        @guarded
+        def chosen(seed: int, *, quick_seed: int | None = None) -> object:
+            return seed, quick_seed
+
+        assert chosen(-1, quick_seed=-2) == (-1, -2)
+
+    def test_wrong_numbers_of_arguments_are_errors_that_name_the_function(self) -> None:
+        with pytest.raises(TypeError, match=r"^compare\(\): too many positional arguments"):
+            bench_db.compare("store", "latest", "level")  # type: ignore[misc]
+        with pytest.raises(TypeError, match=r"^notify\(\): missing a required argument: 'environment'"):
+            bench_db.notify("store")  # type: ignore[call-arg]
+
+    def test_in_a_process_that_imported_nothing_else(self) -> None:
+        """The annotations of a function name what its module imports for type checkers alone, and nobody may have imported it yet."""
+        code = """
+            import os, sys
+            import bench_db, numpy, polars, pyarrow, lancedb, msgspec
+            from inspect import isfunction, signature, unwrap
+
+            def texts(function):
+                from bench_db.app import arguments
+                accepted = arguments._accepted(unwrap(function), signature(function))
+                return {hint for hints in accepted.values() for hint in hints if isinstance(hint, str)}
+
+            known = {"Database", "stores.Database", "Source", "Engine", "Place"}
+            def checked(name):
+                public = getattr(bench_db, name)
+                methods = vars(public).values() if name == "Database" else [public]
+                for one in methods:
+                    if isfunction(one) and (unknown := texts(one) - known):
+                        sys.exit(f"{one.__qualname__}: {unknown}")
+
+            assert not [name for name in sys.modules if name.startswith("bench_db.app")]
+            for name in bench_db.__all__:
+                if not (child := os.fork()):
+                    checked(name)
+                    os._exit(0)
+                if os.waitpid(child, 0)[1]:
+                    sys.exit(name)
+        """
+        done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def test_a_function_is_pickled_by_its_public_name(self) -> None:
         assert pickle.loads(pickle.dumps(bench_db.compare)) is bench_db.compare

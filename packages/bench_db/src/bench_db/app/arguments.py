@@ -28,7 +28,7 @@ Hint = Any
 
 # A store can be named by its address wherever it is expected.
 _STORES = {"Database", "stores.Database", "Source"}
-_SIGNED = {"seed"}
+_SIGNED = {"seed", "quick_seed"}
 _PLAIN = (NoneType, bool, int, float, complex, str, bytes, date, list, tuple, set, dict, Path)
 _LISTS = (list, tuple, set, frozenset, Collection, Sequence, Iterable, Iterator)
 # Names that modules import for type checkers alone.
@@ -45,6 +45,7 @@ _NAMES: dict[str, Hint] = {
 # Where names are that no module may have imported yet.
 _HOMES = {
     "Stated": "bench_db.app.recording",
+    "RunConditions": "bench_db.app.runs",
     "Judging": "bench_db.app.ci_files",
     "Mode": "bench_db.app.gate",
     "Declaration": "bench_db.app.configuration",
@@ -61,7 +62,10 @@ _WORDS = {
 
 @cache
 def guarded(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-    """Let a function raise `UserError` for an argument of another type than its annotation has, for NaN and for a negative number."""
+    """Let a function raise `UserError` for an argument of another type than its annotation has, for NaN and for a negative number.
+
+    Numbers and truth values of numpy are passed on as those of Python, where the annotation names them.
+    """
     accepted: dict[str, tuple[Hint, ...]] = {}
     signature = inspect.signature(function)
 
@@ -69,8 +73,13 @@ def guarded(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
         if not accepted:
             accepted.update(_accepted(function, signature))
-        _check(function.__name__, signature, accepted, arguments, named)
-        return function(*arguments, **named)
+        try:
+            bound = signature.bind(*arguments, **named)
+        except TypeError as error:
+            message = f"{function.__name__}(): {error}"
+            raise TypeError(message) from None
+        _check(function.__name__, signature, accepted, bound.arguments)
+        return function(*bound.args, **bound.kwargs)
 
     return call
 
@@ -84,35 +93,44 @@ def with_guarded_methods(public: Class) -> Class:
 
 
 def _check(
-    name: str,
-    signature: Signature,
-    accepted: Mapping[str, tuple[Hint, ...]],
-    arguments: tuple[object, ...],
-    named: Mapping[str, object],
+    name: str, signature: Signature, accepted: Mapping[str, tuple[Hint, ...]], arguments: dict[str, Any]
 ) -> None:
-    bound = signature.bind(*arguments, **named)
-    for parameter, value in bound.arguments.items():
+    """Raise for what does not fit, and put numbers of Python in the place of others."""
+    for parameter, value in arguments.items():
         kind = signature.parameters[parameter].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             for key, each in value.items():
                 if key not in accepted:
                     message = f"{name}() got an unexpected keyword argument {key!r}"
                     raise TypeError(message)
-                _require(name, key, each, accepted[key])
+                value[key] = _fitting(name, key, each, accepted[key])
         elif kind is inspect.Parameter.VAR_POSITIONAL:
-            for each in value:
-                _require(name, parameter, each, accepted[parameter])
+            arguments[parameter] = tuple(_fitting(name, parameter, each, accepted[parameter]) for each in value)
         else:
-            _require(name, parameter, value, accepted[parameter])
+            arguments[parameter] = _fitting(name, parameter, value, accepted[parameter])
 
 
-def _require(function: str, name: str, value: object, hints: tuple[Hint, ...]) -> None:
-    if not hints or any(_fits(name, value, hint) for hint in hints):
-        return
+def _fitting(function: str, name: str, value: object, hints: tuple[Hint, ...]) -> object:
+    if not hints:
+        return value
+    if not isinstance(value, _PLAIN):
+        value = _of_python(value, hints)
+    if any(_fits(name, value, hint) for hint in hints):
+        return value
     words = list(dict.fromkeys(_word(hint) for hint in hints if hint is not NoneType))
     expected = f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
     message = f"`{name}`: {expected} is expected, not {value!r:.100} ({_kind(value)}), in bench_db.{function}"
     raise UserError(message)
+
+
+def _of_python(value: Any, hints: tuple[Hint, ...]) -> object:
+    """Return a number or truth value of numpy as one of Python: libraries refuse theirs, as `timedelta` does."""
+    if isinstance(value, Integral) and not {int, float}.isdisjoint(hints):
+        return int(value)
+    if isinstance(value, Real) and float in hints:
+        return float(value)
+    numpy = sys.modules.get("numpy")
+    return bool(value) if numpy is not None and bool in hints and isinstance(value, numpy.bool_) else value
 
 
 def _kind(value: Any) -> str:

@@ -51,10 +51,10 @@ class RunConditions(TypedDict, total=False):
     One result of a run must have all `tags`, as they were stored; the tag `scenario` finds the suite, too.
     """
 
-    runs: Sequence[str]
+    runs: Sequence[str] | None
     commit: str | None
     branch: str | None
-    tags: Mapping[str, Tag]
+    tags: Mapping[str, Tag] | None
     test_bed_name: str | None
     since: Moment | None
     until: Moment | None
