@@ -221,6 +221,14 @@ class TestGoodArguments:
         with pytest.raises(TypeError, match=r"^notify\(\): missing a required argument: 'environment'"):
             bench_db.notify("store")  # type: ignore[call-arg]
 
+    @pytest.mark.parametrize(
+        "name", ["compare", "show", "commits", "noise", "detect", "availability", "rank", "frontier", "definitions"]
+    )
+    def test_a_time_of_the_store_is_a_date_a_version_or_a_text(self, name: str) -> None:
+        """The store takes all of them, and each method that has `as_of`."""
+        found = dict(annotations_of(FUNCTIONS[name]))
+        assert found["as_of"] == "AsOf | None"
+
     def test_in_a_process_that_imported_nothing_else(self) -> None:
         """The annotations of a function name what its module imports for type checkers alone, and nobody may have imported it yet."""
         code = """

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def availability(
     store: Database,
     *,
     days: int | None = None,
-    as_of: str | None = None,
+    as_of: AsOf | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Availability:

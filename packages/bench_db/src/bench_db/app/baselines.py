@@ -27,6 +27,7 @@ from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
 from bench_db.schedule.plan import abbreviates
 from bench_db.store.ledger import scope_of
+from bench_db.store.versions import AsOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +92,7 @@ class BaselineQuery:
     clone: Path
     branch: str | None = None
     alone: bool = False
-    as_of: str | None = None
+    as_of: AsOf | None = None
 
     def compared(self, found: BaselineRuns) -> Selection:
         """Return the conditions on a baseline: without the pull request that chose the candidate, and its branch if the baseline has one."""
@@ -188,7 +189,7 @@ def _now(at: int | None) -> int:
 
 
 def candidate_of(
-    store: Database, text: str, chosen: Selection, as_of: str | None = None, clone: Path | None = None
+    store: Database, text: str, chosen: Selection, as_of: AsOf | None = None, clone: Path | None = None
 ) -> str:
     """Return what a text names: a full commit, `version:` with a version, or `run:` with the keys of runs.
 
@@ -224,7 +225,7 @@ def name_of(store: Database, text: str, clone: Path | None = None) -> str:
     return text if text.startswith(VERSION) else sha_of(text, clone)
 
 
-def _measured(store: Database, text: str, clone: Path | None, as_of: str | None) -> str:
+def _measured(store: Database, text: str, clone: Path | None, as_of: AsOf | None) -> str:
     require_text("commit", text)
     if text.startswith(VERSION):
         if store.runs_of(text, as_of):

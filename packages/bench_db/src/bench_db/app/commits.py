@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import FrameRow
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 _MEASURED = ("dut_name", "commit", "dut_timestamp", "branch", "pr_number", "run_time")
 
@@ -81,7 +82,7 @@ class ShownCommit(Answer):
 
 
 @on_database
-def commits(store: Database, *, dut_name: str | None = None, as_of: str | None = None) -> Commits:
+def commits(store: Database, *, dut_name: str | None = None, as_of: AsOf | None = None) -> Commits:
     """List what is recorded of the commits of all devices, or of one."""
     return Commits(commits=[record for record in store.commits(as_of) if dut_name in (None, record.dut_name)])
 

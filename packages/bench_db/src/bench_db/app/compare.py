@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from bench_db.app.charts import Chart
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 
 # The verdict of each word that `fail_on` takes.
@@ -113,7 +114,7 @@ def compare(
     min_effect: float | None = None,
     baseline_branch: str | None = None,
     clone: str | Path = ".",
-    as_of: str | None = None,
+    as_of: AsOf | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Compared:
@@ -127,7 +128,7 @@ def compare(
     is in percent. Raises `UserError` when nothing is measured, or the baseline does not exist.
     """
     chosen = selection_of(selection, conditions)
-    version = as_of or str(store.version)
+    version = str(store.version if as_of is None else as_of)
     commit = candidate_of(store, candidate, chosen, as_of, Path(clone))
     query = BaselineQuery(
         candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
@@ -251,21 +252,21 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
     return with_skipped(local, judged, commit)
 
 
-def threshold_faults(store: Database, as_of: str | None = None) -> list[str]:
+def threshold_faults(store: Database, as_of: AsOf | None = None) -> list[str]:
     """Describe the defined thresholds that match no series of the store, and those in another unit than series that they name."""
     definitions = store.definitions(as_of)
     thresholds = Thresholds(definitions) if definitions else None
     return thresholds.faults(store.latest(Selection(everything=True), as_of)) if thresholds else []
 
 
-def _thresholds(store: Database, series: pl.DataFrame, as_of: str | None = None) -> dict[int, Threshold]:
+def _thresholds(store: Database, series: pl.DataFrame, as_of: AsOf | None = None) -> dict[int, Threshold]:
     """Return the thresholds that definitions give series, by key; `series` has the columns of `query.series.IDENTITY`."""
     definitions = store.definitions(as_of)
     return Thresholds(definitions).by_key(series) if definitions else {}
 
 
 def _through_siblings(
-    store: Database, judged: list[Comparison], thresholds: Mapping[int, Threshold], as_of: str | None = None
+    store: Database, judged: list[Comparison], thresholds: Mapping[int, Threshold], as_of: AsOf | None = None
 ) -> list[Comparison]:
     """Judge the series of a machine without history through their siblings, where a benchmark has a series of another machine."""
     if not {Verdict.NEW, Verdict.MISSING} <= {c.verdict for c in judged}:
@@ -275,7 +276,7 @@ def _through_siblings(
 
 
 def with_causes(
-    store: Database, comparisons: Sequence[Comparison], as_of: str | None = None
+    store: Database, comparisons: Sequence[Comparison], as_of: AsOf | None = None
 ) -> tuple[list[Comparison], list[Blame]]:
     """Return the comparisons with the causes of those that changed, and the blame of each device and suite with a change."""
     if not any(c.is_changed for c in comparisons):
@@ -319,7 +320,7 @@ def _is_suspected_of_good(c: Comparison) -> bool:
 _COLUMNS = ("dut_name", "test_bed_name", "notes")
 
 
-def with_skipped(store: Database, judged: list[Comparison], commit: str, as_of: str | None = None) -> list[Comparison]:
+def with_skipped(store: Database, judged: list[Comparison], commit: str, as_of: AsOf | None = None) -> list[Comparison]:
     """Turn missing into failed where publishing skipped the benchmark, as the notes of its run say."""
     if not any(j.verdict == Verdict.MISSING for j in judged):
         return judged

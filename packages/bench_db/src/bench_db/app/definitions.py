@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bench_db.schedule.config import Config
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +63,12 @@ class Defined(Answer):
 
 
 @on_database
-def definitions(store: Database, *, as_of: str | None = None) -> Defined:
+def definitions(store: Database, *, as_of: AsOf | None = None) -> Defined:
     """List the definitions in force."""
     return _defined(store, as_of=as_of)
 
 
-def _defined(store: Database, *, changed: int = 0, as_of: str | None = None) -> Defined:
+def _defined(store: Database, *, changed: int = 0, as_of: AsOf | None = None) -> Defined:
     return Defined(
         definitions=store.definitions(as_of),
         changed=changed,

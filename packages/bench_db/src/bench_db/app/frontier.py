@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bench_db.app.charts import Chart
     from bench_db.model import FrameRow
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 _ADDED = ("group", "on_front", "value")
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
@@ -111,7 +112,7 @@ def frontier(
     *,
     by: Sequence[str] = BY,
     at: str | Mapping[str, float | str] | None = None,
-    as_of: str | None = None,
+    as_of: AsOf | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Frontier:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bench_db.distributed import Engine
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Noises(Answer):
 def noise(
     store: Database,
     *,
-    as_of: str | None = None,
+    as_of: AsOf | None = None,
     engine: str | Engine | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 # The columns that may be ranked in place of a tag.
 COLUMNS = ("dut_name", "test_bed_name", "suite")
@@ -62,7 +63,7 @@ def rank(
     store: Database,
     tag: str,
     *,
-    as_of: str | None = None,
+    as_of: AsOf | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Ranks:

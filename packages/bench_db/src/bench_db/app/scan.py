@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bench_db.app.charts import Chart
     from bench_db.distributed import Engine
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 _TRIES = 8
 # Points that are read together: with all their columns they take 400 bytes each.
@@ -145,7 +146,7 @@ def detect(
     benchmark: str | None = None,
     *,
     profile: str = "default",
-    as_of: str | None = None,
+    as_of: AsOf | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[SeriesConditions],
 ) -> Detected:

@@ -27,6 +27,7 @@ from bench_db.report.shown import bisect_command
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 _BUILD = ("dut_name", "commit", "branch", "pr_number", "commit_order")
 _CHANGED = (Verdict.REGRESSED, Verdict.IMPROVED)
@@ -99,7 +100,7 @@ def show(
     *,
     clone: str | Path = ".",
     commit_url: str = "",
-    as_of: str | None = None,
+    as_of: AsOf | None = None,
 ) -> Shown:
     """Show what a commit did: the verdict on every series against the measured commit before it on the same branch.
 
@@ -131,7 +132,7 @@ def show(
     )
 
 
-def _before(store: Database, sha: str, as_of: str | None) -> str | None:
+def _before(store: Database, sha: str, as_of: AsOf | None) -> str | None:
     """Return the newest commit with results before a commit, of the same branch, or else of the main history."""
     of_sha = pl.col("run_key").is_in(store.runs_of(sha, as_of))
     own = store.rows(_BUILD, Selection(everything=True), as_of, condition=of_sha)
