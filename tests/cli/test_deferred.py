@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
+from importlib import import_module, reload
 from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
@@ -32,7 +32,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "if (pathlib.Path(__file__).parent / 'broken').exists(): raise ImportError('broken')\n"
         "VALUE = 1\n"
     )
-    (tmp_path / name / "below.py").write_text("NUMBER = 2\n")
+    (tmp_path / name / "below.py").write_text("NUMBER, KIND = 2, object()\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
     defer(name)
@@ -60,6 +60,18 @@ class TestDefer:
         assert import_module(f"{package}.below").NUMBER == 2
         assert runs(tmp_path) == 1
         assert import_module(package).VALUE == 1
+
+    def test_the_code_of_a_module_below_runs_once(self, package: str, tmp_path: Path) -> None:
+        """Whoever imports it has the module that the package uses, and its types."""
+        init = tmp_path / package / "__init__.py"
+        init.write_text(f"from {package}.below import KIND\n{init.read_text('utf-8')}")
+        import_module(package)
+        below = import_module(f"{package}.below")
+        assert below.KIND is import_module(package).KIND
+        assert sys.modules[f"{package}.below"] is below is import_module(package).below
+        assert below.__spec__ is not None
+        assert below.__spec__.origin == below.__file__
+        assert reload(below).NUMBER == 2
 
     def test_what_it_has_not(self, package: str) -> None:
         with pytest.raises(AttributeError, match="nothing"):

@@ -127,6 +127,20 @@ class _Deferring:
         _await(module, self._spec)
 
 
+class _Imported:
+    """A loader of a module that the code of its package has imported meanwhile, so that the code of the module runs once."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave the module to the import; `exec_module` replaces it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put the module in place of the new one."""
+        sys.modules[module.__name__] = self._module
+
+
 class _Finder(NamedTuple):
     """A finder of some packages that defers their code."""
 
@@ -136,9 +150,12 @@ class _Finder(NamedTuple):
         self,
         fullname: str,
         path: Sequence[str] | None,
-        target: ModuleType | None = None,  # noqa: ARG002 of the protocol
+        target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """Return the spec of one of the packages; None for any other module."""
+        """Return the spec of one of the packages, or of a module of one that is imported already; None for any other module."""
+        # The import of a module has asked for the path of its package, which runs the code of the package, and that imports modules.
+        if target is None and fullname.rpartition(".")[0] in self.names and fullname in sys.modules:
+            return ModuleSpec(fullname, _Imported(sys.modules[fullname]))  # type: ignore[arg-type]
         found = PathFinder.find_spec(fullname, path) if fullname in self.names else None
         if found is None or found.submodule_search_locations is None:
             return None
