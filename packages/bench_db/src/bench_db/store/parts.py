@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from bench_db.distributed.engine import parts_for
 from bench_db.store.tables import registered
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ def of_fragments(
     The function gets a snapshot, a fragment and `arguments`. `parts` is into how many parts the fragments are cut, by default four
     a worker.
     """
+    from bench_db.distributed.engine import parts_for  # noqa: PLC0415 only for an engine: the package loads Polars and all statistics
+
     numbers = [fragment.number for fragment in snapshot.every_fragment()]
     count = min(parts or parts_for(workers, len(numbers)), len(numbers))
     ends = [len(numbers) * part // count for part in range(count + 1)] if count else []
