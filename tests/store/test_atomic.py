@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.store import atomic
+from bench_db.store import atomic, engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ class TestFreeZeros:
     def test_holes(self, content: bytes, least: int, tmp_path: Path) -> None:
         path = tmp_path / "file"
         path.write_bytes(content)
-        atomic.free_zeros(path, content)
+        engine.free_zeros(path, content)
         assert path.read_bytes() == content
         assert least <= atomic.holes_in(path.stat()) <= content.count(0)
 
@@ -103,5 +103,5 @@ class TestFreeZeros:
         path = tmp_path / "file"
         path.write_bytes(bytes(40_000))
         monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-        atomic.free_zeros(path, bytes(40_000))
+        engine.free_zeros(path, bytes(40_000))
         assert path.read_bytes() == bytes(40_000)

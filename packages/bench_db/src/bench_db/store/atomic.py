@@ -1,10 +1,8 @@
-"""Atomic writes of files on a local disk, and files with holes."""
+"""Atomic writes of files on a local disk, and the place that files take."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import re
 from contextlib import contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -14,12 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PART_SUFFIX = ".part"
-# A shorter run of zeros frees no block of a disk.
-_ZEROS = re.compile(rb"\0{4096,}")
 # The unit of `st_blocks`, whatever the blocks of the disk.
 _BLOCK_BYTES = 512
-# FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE of Linux.
-_PUNCH_HOLE = 1 | 2
 
 
 @contextmanager
@@ -55,14 +49,3 @@ def holes_in(facts: os.stat_result) -> int:
     """Return the bytes of a file that take no place on its disk."""
     blocks = getattr(facts, "st_blocks", None)
     return 0 if blocks is None else max(0, facts.st_size - blocks * _BLOCK_BYTES)
-
-
-def free_zeros(path: Path, content: bytes) -> None:
-    """Free the blocks of a file whose content is zeros, which read as before. Where the system cannot, the file stays as it is."""
-    try:
-        punch = ctypes.CDLL(None).fallocate
-    except (AttributeError, OSError, TypeError):  # not Linux
-        return
-    with path.open("r+b") as file:
-        for run in _ZEROS.finditer(content):
-            punch(file.fileno(), _PUNCH_HOLE, ctypes.c_int64(run.start()), ctypes.c_int64(run.end() - run.start()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import re
 import shutil
@@ -93,6 +94,10 @@ _LAST_VERSION = 2**64 - 1
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # The name of the file of a transaction, in the manifest of its version.
 _TRANSACTION = re.compile(rb"\d+-([0-9a-f-]{36})\.txn")
+# A shorter run of zeros frees no block of a disk.
+_ZEROS = re.compile(rb"\0{4096,}")
+# FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE of Linux.
+_PUNCH_HOLE = 1 | 2
 
 
 class Deletions(NamedTuple):
@@ -929,7 +934,7 @@ class Engine:
             named = _TRANSACTION.search(manifest)
             if named and manifest.count(named[1]) > 1:
                 (root / "_transactions" / named[0].decode()).unlink()
-            atomic.free_zeros(path, manifest)
+            free_zeros(path, manifest)
 
     def fill(self, table: Table, column: str, values: Mapping[int, int]) -> None:
         """Set a column in the rows with some merge keys, in one commit; every row keeps its place in the table."""
@@ -1274,3 +1279,14 @@ def _bucket(text: str, bucket: str, prefix: str) -> Location:
         message = f"s3://{bucket}: a bucket address takes no query or fragment"
         raise UserError(message)
     return Location(path=prefix, bucket=bucket)
+
+
+def free_zeros(path: Path, content: bytes) -> None:
+    """Free the blocks of a file whose content is zeros, which read as before. Where the system cannot, the file stays as it is."""
+    try:
+        punch = ctypes.CDLL(None).fallocate
+    except (AttributeError, OSError, TypeError):  # not Linux
+        return
+    with path.open("r+b") as file:
+        for run in _ZEROS.finditer(content):
+            punch(file.fileno(), _PUNCH_HOLE, ctypes.c_int64(run.start()), ctypes.c_int64(run.end() - run.start()))
