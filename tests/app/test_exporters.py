@@ -132,7 +132,7 @@ class TestExport:
     def test_an_unknown_format(self, store: Database, tmp_path: Path) -> None:
         answer = bench_db("store", "export", tmp_path / "out", "--format", "neptune", "--store", store.uri)
         assert (answer.code, answer.out) == (2, "")
-        assert "'neptune' is no format of exports; there are parquet, jsonl, calibrax, mlflow, wandb" in answer.err
+        assert "'neptune' is no format of exports; there are parquet, jsonl, calibrax, asv, mlflow, wandb" in answer.err
         assert not (tmp_path / "out").exists()
 
 
@@ -145,7 +145,7 @@ class TestPlugins:
         assert len(done.files) == 2
         assert sorted(file.rows for file in done.files.values()) == [1, 2]
         assert names(tmp_path / "out") == {*done.files, "bench-db.json"}
-        with pytest.raises(UserError, match="there are parquet, jsonl, calibrax, mlflow, wandb, listing"):
+        with pytest.raises(UserError, match="there are parquet, jsonl, calibrax, asv, mlflow, wandb, listing"):
             export(store, tmp_path / "out", "other")
 
     @pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", "bench-db.json", ""])

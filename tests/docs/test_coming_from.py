@@ -80,6 +80,17 @@ class TestComingFrom:
         assert "baselines/main.json" in exported
         assert re.search(r"\b0 new", again)
 
+    def test_the_way_back_to_asv(self, place: Path) -> None:
+        """The export has every result that was imported."""
+        lines = re.findall(r"^bench-db [^#\n]+", SECTIONS["asv"], re.MULTILINE)
+        [exported] = (line for line in lines if " export " in line)
+        done = [
+            bench_db(*shlex.split(line)[1:], "--store", "store", cwd=place)
+            for line in (lines[0], exported, lines[0].replace("results/", "asv-site/results/"))
+        ]
+        assert [one.returncode for one in done] == [0] * 3, [one.stderr for one in done]
+        assert re.search(r"\b0 new", done[-1].stdout)
+
     @pytest.mark.parametrize(
         ("tool", "new"), [("asv", "8 new, 4 failed"), ("github-action-benchmark", "new"), ("Apache", "5 runs: 8 new")]
     )

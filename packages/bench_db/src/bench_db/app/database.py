@@ -440,8 +440,8 @@ class Database:
         """Write everything, or some runs and their artifacts, into a directory, as "parquet" or "jsonl".
 
         An earlier export there is replaced. The same rows in the same order give the same files. `salvage` is that of `copy_to`. As
-        "calibrax" it is a store of calibrax, as "mlflow" a file store of MLflow, and as any other name what an exporter of an installed
-        package writes, with the runs that are not excluded and without artifacts; these take neither `salvage` nor `as_of`.
+        "calibrax" it is a store of calibrax, as "asv" a directory of results of asv, as "mlflow" a file store of MLflow, and as any other
+        name what an exporter of an installed package writes, with the runs that are not excluded and without artifacts; these take neither `salvage` nor `as_of`.
         """
         if format_name == "calibrax":
             from bench_db.app.calibrax import export_calibrax  # noqa: PLC0415 imports this module

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db import plugins
+from bench_db.app.asv import asv_files
 from bench_db.app.database import Database, opened
 from bench_db.app.mlflow import mlflow_files
 from bench_db.app.runs import runs as chosen
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # An exporter is called with the store, the runs and the absolute directory, and yields each file: its path below the directory, its
 # bytes, and how many results are in it.
 Exporter = Callable[[Database, Sequence[Run], Path], Iterable[tuple[str, bytes, int]]]
-_OWN: dict[str, Exporter] = {"mlflow": mlflow_files, "wandb": wandb_files}
+_OWN: dict[str, Exporter] = {"asv": asv_files, "mlflow": mlflow_files, "wandb": wandb_files}
 _OTHERS = ("parquet", "jsonl", "calibrax")
 _MANIFEST, _KIND = "bench-db.json", "bench_db export for another tool"
 # The paths that an export has begun to write, a JSON text a line; the next export takes what one that was cut short left.
@@ -41,7 +42,7 @@ class _Manifest(msgspec.Struct):
 def export(source: Source, directory: Path, format_name: str, *, runs: Collection[int | str] = ()) -> Export:
     """Write runs of a store in the form of another tool: those named, or all that are not of a pull request; no excluded ones.
 
-    `format_name` is "mlflow", "wandb", or the name of an exporter that an installed package declares in `bench_db.exporters`. An earlier export
+    `format_name` is "asv", "mlflow", "wandb", or the name of an exporter that an installed package declares in `bench_db.exporters`. An earlier export
     there is replaced. Raises `UserError` for an unknown name, and for a directory with files that no export wrote.
     """
     exporter = _exporter(format_name)

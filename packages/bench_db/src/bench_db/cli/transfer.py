@@ -103,7 +103,7 @@ def _copy_collection(output: str, source: str, target: str, *, single_writer: bo
 @click.command("export")
 @click.argument("directory", metavar="OUT", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--format", "format_name", metavar="FORMAT", default="parquet", show_default=True,
-              help="parquet, jsonl, calibrax, mlflow, wandb, or an exporter of an installed package.")  # fmt: skip
+              help="parquet, jsonl, calibrax, asv, mlflow, wandb, or an exporter of an installed package.")  # fmt: skip
 @_RUNS
 @_NO_ARTIFACTS
 @_SALVAGE
@@ -122,8 +122,8 @@ def export(
     """Write every table, the artifacts and a manifest with their sha256 into the directory OUT.
 
     An earlier export there is replaced. The same rows give the same files, byte for byte. The format calibrax is a store for calibrax,
-    of the runs that are not excluded, mlflow a file store of MLflow, and wandb offline runs for `wandb sync`; they have no artifacts and
-    are not for `import`.
+    of the runs that are not excluded, asv results for `asv publish`, mlflow a file store of MLflow, and wandb offline runs for
+    `wandb sync`; they have no artifacts and are not for `import`.
     With --salvage, exit code 4 says that something was passed over; everything else was exported.
 
     Example: bench-db store export ./backup

@@ -214,7 +214,7 @@ def read(content: Content) -> Reading:
         commit=foreign.commit(foreign.plain(top.get("commit_hash"))),
         commit_time=_seconds(foreign.plain(top.get("date"))),
         node=foreign.text(machine.get("machine")) or None,
-        test_bed=_test_bed(machine),
+        test_bed=test_bed(machine),
     )
 
 
@@ -287,7 +287,8 @@ def _environment(top: foreign.Record) -> str:
     return name or "-".join((f"py{foreign.text(foreign.plain(top.get('python')))}", *parts))
 
 
-def _test_bed(machine: Mapping[str, object]) -> TestBed | None:
+def test_bed(machine: Mapping[str, object]) -> TestBed | None:
+    """Return the test bed that asv's description of a machine is of, None without a name."""
     node, system = foreign.text(machine.get("machine")), foreign.text(machine.get("os"))
     if not node:
         return None
