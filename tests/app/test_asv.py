@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.few(1)
 
+SUMMARY = {
+    "command": "sort",
+    "mean": 1.0,
+    "stddev": 0.1,
+    "user": 0.5,
+    "system": 0.1,
+    "min": 0.9,
+    "max": 3.0,
+}  # of hyperfine
 ASV = sorted((DATA / "asv").glob("*/*"))
 MEASURED = ["suite", "benchmark_name", "metric", "units", "direction", "tags_key", "series_key", "commit", "commit_time", "test_bed_name", "test_bed_cpu",
             "test_bed_memory_gb", "test_bed_os", "run_time", "error", "n", "values", "iterations", "median", "q1", "q3", "lower", "upper"]  # fmt: skip
@@ -62,9 +73,11 @@ def rows_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def rounded(row: dict[str, Any]) -> str:
     """Return a row with numbers of five digits, as asv rounds statistics, as a text: NaN does not equal itself."""
-    return repr(
-        json.loads(json.dumps(row), **dict.fromkeys(("parse_float", "parse_int"), lambda text: f"{float(text):.4e}"))
-    )
+
+    def short(number: str) -> str:
+        return f"{float(number):.4e}"
+
+    return repr(json.loads(json.dumps(row), parse_float=short, parse_int=short))
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +177,7 @@ class TestOtherTools:
         assert rows[kept]["result"] == [0.003, 0.007]
         assert rows[kept]["samples"] == [[0.002, 0.004, 0.003], [0.007]]
         assert (rows[kept]["stats_q_25"], rows[kept]["stats_repeat"]) == ([0.0025, 0.007], [3, 1])
-        assert "stats_ci_99_a" not in rows[kept]  # the interval of another tool is of another level
+        assert rows[kept]["stats_ci_99_a"] == [-inf, -inf]  # unknown: the interval of another tool is of another level
         assert declared[kept]["param_names"] == ["batch"]
         assert rows["track_step_a_1_rate"]["result"] == [3.0]
 
@@ -271,6 +284,11 @@ class TestItsOwnPackage:
                 with store.record("d", **{**ABOUT, "commit": commit}, suite=suite) as run:
                     run.add("f", [1.0 + number] * 3, unit="s", tags={"n": 1})
                     run.add("f", 5.0 + ord(suite), unit="s", tags={"n": 2})
+            about = api.Provenance(
+                dut_name="d", commit=commit, suite="a", test_bed=ABOUT["test_bed"], dut_timestamp=TIME + number
+            )
+            (tmp_path / f"{number}.json").write_text(json.dumps({"results": [{**SUMMARY, "median": 1.0 + number}]}))
+            api.publish(store, tmp_path / f"{number}.json", provenance=about)
         files = results_in(exported(store, tmp_path / "out"))
         configuration = {
             "version": 1, "project": "p", "repo": str(repository.path), "branches": ["main"],
@@ -280,9 +298,10 @@ class TestItsOwnPackage:
         found = read_by("asv", "asv_reader.py", tmp_path / "asv.conf.json")
         assert sorted(found["loaded"]) == sorted(path.removeprefix("results/") for path in files)
         assert len(files) == 5
-        assert found["loaded"][f"gpu-1/{commits[1][:8]}-a.json"] == {
-            "time_f": [[2.0, 102.0], [3, 1]]
-        }  # fmt: skip
+        loaded = found["loaded"][f"gpu-1/{commits[1][:8]}-a.json"]
+        assert (loaded["time_f"], loaded["time_sort"]) == ([[2.0, 102.0], [3, 1]], [[2.0], None])
+        for name in ("time_f(2)", "time_f(1)", "time_sort"):
+            assert re.search(rf" {re.escape(name)} ", found["compared"]), found["compared"]
         assert set(found["benchmarks"]) == {name for one in files.values() for name in one["results"]}
         graphs = {
             (path.split("suite-")[-1][0], path.split("/")[-1]): points

@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 
 from asv.benchmarks import Benchmarks
+from asv.commands.compare import Compare
 from asv.commands.publish import Publish
 from asv.config import Config
-from asv.results import Results, iter_results_paths
+from asv.results import Results, iter_results, iter_results_paths
 
 
 def read(configuration: str) -> dict[str, object]:
-    """Return the values and repeats of each file, the benchmarks, and the graphs that `asv publish` draws."""
+    """Return the values and repeats of each file, the benchmarks, what `asv compare` says of two commits, and the graphs of `asv publish`."""
     conf = Config.load(configuration)
     benchmarks = Benchmarks.load(conf)
     loaded = {}
@@ -33,6 +34,9 @@ def read(configuration: str) -> dict[str, object]:
             )
             for key in results.get_result_keys(benchmarks)
         }
+    first, second = sorted({one.commit_hash for one in iter_results(conf.results_dir)})
+    with contextlib.redirect_stdout(io.StringIO()) as compared:
+        Compare.run(conf, first, second, machine="gpu-1", factor=1.1)
     Publish.run(conf, pull=False)
     html = Path(conf.html_dir)
     graphs = {
@@ -40,7 +44,7 @@ def read(configuration: str) -> dict[str, object]:
         for path in (html / "graphs").rglob("*.json")
         if "summary" not in path.parts
     }
-    return {"loaded": loaded, "benchmarks": list(benchmarks), "graphs": graphs}
+    return {"loaded": loaded, "benchmarks": list(benchmarks), "graphs": graphs, "compared": compared.getvalue()}
 
 
 if __name__ == "__main__":

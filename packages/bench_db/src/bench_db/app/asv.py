@@ -34,7 +34,7 @@ _MACHINE = ("machine", "os", "arch", "cpu", "num_cpu", "ram")
 _FACTS = ("version", "started_at", "duration")
 _STATISTICS = ("ci_99_a", "ci_99_b", "q_25", "q_75", "number", "repeat")
 _COLUMNS = ["result", "params", *_FACTS, *(f"stats_{name}" for name in _STATISTICS), "samples", "profile"]
-_LONGEST = 127  # characters of an environment in the name of a file; asv writes a hash for a longer one
+_LONGEST = 127  # bytes of an environment in the name of a file; asv writes a hash for a longer one
 _DEFAULT = "default"  # the environment of results without a suite
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _Choice = tuple[str, ...]
@@ -173,7 +173,7 @@ def _apart(text: str, taken: set[str], parts: Collection[str], *, fold: Callable
 
 def _environment(suite: str) -> str:
     """Return the part of a file name that asv has for an environment."""
-    own = suite if len(suite) <= _LONGEST else f"env-{md5(suite.encode(), usedforsecurity=False).hexdigest()}"
+    own = suite if len(suite.encode()) <= _LONGEST else f"env-{md5(suite.encode(), usedforsecurity=False).hexdigest()}"
     return _REFUSED.sub("_", own or _DEFAULT)
 
 
@@ -237,12 +237,17 @@ def _is_empty(column: object) -> bool:
     return column is None or (isinstance(column, list) and all(entry is None for entry in column))
 
 
-def _statistics(series: _Series, result: Result) -> dict[str, float | None]:
-    """Return the statistics of a result; the interval of another tool is of another level, and none of asv's."""
+def _statistics(series: _Series, result: Result) -> dict[str, float | None] | None:
+    """Return the statistics of a result, None where one is unknown that `asv compare` needs.
+
+    asv has infinite bounds for an unknown interval. That of another tool is of another level.
+    """
     summary, loops = result.summary, set(result.iterations)
-    bounds = (result.lower, result.upper) if series.is_own else (None, None)
-    quartiles = (None, None) if summary is None else (summary.q1, summary.q3)
-    numbers = [None if one is None else _scaled(one, result) for one in (*bounds, *quartiles)]
+    if summary is None or summary.q1 is None or summary.q3 is None:
+        return None
+    is_known = series.is_own and result.lower is not None and result.upper is not None
+    bounds = (result.lower, result.upper) if is_known else (-inf, inf)
+    numbers = [one and _scaled(one, result) for one in (*bounds, summary.q1, summary.q3)]
     return dict(zip(_STATISTICS, (*numbers, loops.pop() if len(loops) == 1 else None, result.n), strict=True))
 
 
