@@ -204,7 +204,7 @@ class TestGoodArguments:
 
         value = np.float32(0.5)
         expected = [(int, 3), (float, 0.5), (bool, True), (int, 7)]
-        found = shown(np.int64(3), np.float32(0.5), is_all=np.True_, at=np.uint8(7), value=value)  # type: ignore[arg-type]
+        found = shown(np.int64(3), np.float32(0.5), is_all=np.True_, at=np.uint8(7), value=value)
         assert found == (expected, value)
         assert found[1] is value  # what takes any value gets it as it is
 
@@ -217,7 +217,7 @@ class TestGoodArguments:
 
     def test_wrong_numbers_of_arguments_are_errors_that_name_the_function(self) -> None:
         with pytest.raises(TypeError, match=r"^compare\(\): too many positional arguments"):
-            bench_db.compare("store", "latest", "level")  # type: ignore[misc]
+            bench_db.compare("store", "latest", "level")  # type: ignore[call-arg]
         with pytest.raises(TypeError, match=r"^notify\(\): missing a required argument: 'environment'"):
             bench_db.notify("store")  # type: ignore[call-arg]
 
