@@ -284,6 +284,8 @@ class TestItsOwnPackage:
                 with store.record("d", **{**ABOUT, "commit": commit}, suite=suite) as run:
                     run.add("f", [1.0 + number] * 3, unit="s", tags={"n": 1})
                     run.add("f", 5.0 + ord(suite), unit="s", tags={"n": 2})
+                    run.add("测" * 100, 1.0, unit="s")
+                    run.add("version", 1.0, unit="s")
             about = api.Provenance(
                 dut_name="d", commit=commit, suite="a", test_bed=ABOUT["test_bed"], dut_timestamp=TIME + number
             )

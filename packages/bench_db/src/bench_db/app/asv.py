@@ -34,7 +34,7 @@ _MACHINE = ("machine", "os", "arch", "cpu", "num_cpu", "ram")
 _FACTS = ("version", "started_at", "duration")
 _STATISTICS = ("ci_99_a", "ci_99_b", "q_25", "q_75", "number", "repeat")
 _COLUMNS = ["result", "params", *_FACTS, *(f"stats_{name}" for name in _STATISTICS), "samples", "profile"]
-_LONGEST = 127  # bytes of an environment in the name of a file; asv writes a hash for a longer one
+_LONGEST = 127  # bytes of what is part of the name of a file; asv has a hash for a longer environment
 _DEFAULT = "default"  # the environment of results without a suite
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _Choice = tuple[str, ...]
@@ -161,7 +161,9 @@ def _name(series: _Series) -> str:
     """Return a name of the kind that asv has, such as `time_decode` and `track_decode_loss`, for a benchmark of another tool."""
     kind = _TYPES.get(series.metric, _TRACK)
     words = (_PREFIXES.get(kind, kind), series.name, "" if series.metric in _TYPES else series.metric)
-    return "_".join(filter(None, (re.sub(r"\W+", "_", word).strip("_") for word in words)))
+    name = "_".join(filter(None, (re.sub(r"\W+", "_", word).strip("_") for word in words)))
+    cut = name.encode()[:_LONGEST].decode(errors="ignore")  # it is the name of a file in the pages of asv
+    return name if cut == name else f"{cut}_{hash63(series[1:4] + series.tags):016x}"
 
 
 def _apart(text: str, taken: set[str], parts: Collection[str], *, fold: Callable[[str], str] = str.casefold) -> str:
