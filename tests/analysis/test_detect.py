@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bench_db.analysis.constants import PROFILES, Constants, Profile
+from bench_db.analysis.constants import PROFILES, Constants, Profile, for_index, for_scan
 from bench_db.analysis.detect import change_points, detect, detect_all, few_follow
+from bench_db.analysis.detect_kernel import all_changes
 
 Array = np.ndarray[Any, Any]
 seeds = st.integers(0, 2**32 - 1)
@@ -207,6 +208,58 @@ class TestMany:
         values = np.concatenate([np.ones(7), noisy(6), noisy(6)])
         found = detect_all(values, np.array([7, 87, 167]))
         assert found.index.tolist() == [40, 40]
+
+
+class TestShortSeries:
+    """Short series without a candidate never reach the kernel, and nothing is lost by that."""
+
+    @given(
+        seed=seeds,
+        spread=st.floats(-9, 1),
+        step=st.sampled_from([0.0, 0.02, 0.1, 5.0]),
+        kind=st.sampled_from(["any", "rounded", "failed", "negative", "repeated", "sorted"]),
+        constants=st.sampled_from([*PROFILES.values(), for_scan(Profile.DEFAULT), for_index()]),
+    )
+    def test_the_kernel_finds_no_more(
+        self, seed: int, spread: float, step: float, kind: str, constants: Constants
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        lengths = rng.integers(0, 40, 12)
+        values = [
+            np.exp(rng.normal(0, 10.0**spread, n) + step * (np.arange(n) >= rng.integers(0, n + 1))) for n in lengths
+        ]
+        flat, offsets = np.concatenate(values), np.concatenate([[0], np.cumsum(lengths)])
+        if kind == "rounded":
+            flat = np.round(flat, 2)
+        elif kind == "failed":
+            flat[rng.random(len(flat)) < 0.05] = rng.choice([np.nan, np.inf])
+        elif kind == "negative":
+            flat -= 1.0
+        elif kind == "repeated":
+            flat = np.repeat(flat, 5)[: len(flat)]
+        elif kind == "sorted":
+            flat = np.sort(flat)
+        found = detect_all(flat, offsets, constants=constants)
+        per_series, points, index, figures = all_changes(flat, offsets, constants)
+        assert found.series.tolist() == np.repeat(np.arange(len(lengths)), per_series).tolist()
+        assert (found.points.tolist(), found.index.tolist()) == (points.tolist(), index.tolist())
+        columns = np.stack([found.effect, found.low, found.high, found.p_value], axis=1)
+        assert columns.tobytes() == figures.tobytes()
+
+    def test_a_commit_of_many_benchmarks_is_little_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        rng = np.random.default_rng(7)
+        values = np.exp(rng.normal(0, 0.01, (3000, 11)))
+        values[::100, 4:] *= 1.3
+        tested: list[int] = []
+
+        def work(flat: Array, *_: object) -> float:
+            tested.append(len(flat))
+            return 0.0
+
+        monkeypatch.setattr(all_changes, "_work", work)
+        found = detect_all(values.ravel(), np.arange(0, values.size + 1, 11))
+        assert {100 * number for number in range(30)} <= set(found.series.tolist())
+        assert tested[0] < values.size / 2
 
 
 class TestProfiles:

@@ -10,6 +10,8 @@ import numpy as np
 from bench_db.analysis.constants import PROFILES, Constants, Profile
 from bench_db.analysis.detect_kernel import COLUMNS, EFFECT, HIGH, LOW, P_VALUE, all_changes
 from bench_db.analysis.jit import Bools, Floats, Ints
+from bench_db.analysis.noise_kernel import NORMAL_Q75_OF_ABSOLUTE, ROOT_2
+from bench_db.analysis.partition_kernel import WINDOWS
 from bench_db.analysis.student import benjamini_hochberg
 from bench_db.model import Change
 from bench_db.rules import RULES
@@ -17,6 +19,7 @@ from bench_db.threads import threads as default_threads
 
 _NEAR_END = 4 * RULES.provisional_runs  # a change with so many points after it has a level, or is not found
 _ROOM = 2.0**20  # numbers that are divided by it can be added and subtracted without overflow, and compare as before
+_ROUNDING = 1e-6  # share of a threshold, above what NumPy's logarithms and sums differ by from those of the kernel
 SERIES_A_PART = 2048  # series of one call of the kernel: enough to make its start cost nothing, few enough to share out
 
 
@@ -74,14 +77,20 @@ def detect_all(
     `constants` replaces those of the profile, for studies of stability. `threads` is by default `bench_db.threads.threads()`.
     """
     chosen = constants or PROFILES[profile]
-    starts = range(0, max(1, len(offsets) - 1), SERIES_A_PART)
-    parts = [np.asarray(offsets[start : start + SERIES_A_PART + 1], np.int64) for start in starts]
-    flat = np.ascontiguousarray(values, np.float64)
-
-    form = all_changes.form(flat, np.asarray(offsets, np.int64), chosen)
+    flat, bounds = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
+    per_series, points = np.zeros(len(bounds) - 1, np.int64), np.diff(bounds)
+    may_change = _may_change(flat, bounds, chosen)
+    if may_change.all():
+        tested, ends = flat, bounds
+    else:
+        tested = flat[bounds[0] : bounds[-1]][np.repeat(may_change, points)]
+        ends = np.concatenate([[0], np.cumsum(points[may_change])])
+    starts = range(0, max(1, len(ends) - 1), SERIES_A_PART)
+    parts = [ends[start : start + SERIES_A_PART + 1] for start in starts]
+    form = all_changes.form(tested, ends, chosen)
 
     def of_part(part: Ints) -> tuple[Ints, Ints, Ints, Floats]:
-        found: tuple[Ints, Ints, Ints, Floats] = form(flat, part, chosen)
+        found: tuple[Ints, Ints, Ints, Floats] = form(tested, part, chosen)
         return found
 
     if len(parts) == 1:
@@ -89,16 +98,55 @@ def detect_all(
     else:
         with ThreadPoolExecutor(min(threads or default_threads(), len(parts))) as pool:
             found = list(pool.map(of_part, parts))
-    counts, points, indices, parts_of_figures = zip(*found, strict=True)
-    per_series, index = np.concatenate(counts), np.concatenate(indices)
+    counts, finite, indices, parts_of_figures = zip(*found, strict=True)
+    per_series[may_change], points[may_change] = np.concatenate(counts), np.concatenate(finite)
+    index = np.concatenate(indices)
     series = np.repeat(np.arange(len(per_series)), per_series)
     return changes_of_columns(
         per_series,
-        np.concatenate(points),
+        points,
         index,
         np.concatenate(parts_of_figures).reshape(-1, COLUMNS),
-        _provisional(flat, np.asarray(offsets, np.int64), series, index),
+        _provisional(flat, bounds, series, index),
     )
+
+
+def _may_change(values: Floats, offsets: Ints, c: Constants) -> Bools:
+    """Return which series may have a change: all but short ones of which NumPy shows, a length at once, that they have no candidate.
+
+    That is two of three series of 12 points of noise. A short series has one local noise scale, that of all its points. Series with
+    failed runs, or values that are not above 0, are left to the kernel.
+    """
+    lengths = np.diff(offsets)
+    may = np.ones(len(lengths), np.bool_)
+    for length in np.unique(lengths[(lengths > 1) & (lengths <= c.scale_reach)]).tolist():
+        numbers = np.flatnonzero(lengths == length)
+        several = values[offsets[numbers][:, None] + np.arange(length)]
+        plain = np.flatnonzero(((several > 0.0) & (several < np.inf)).all(axis=1))
+        may[numbers[plain]] = length >= c.minimum_points and _has_candidate(np.log(several[plain]), c)
+    return may
+
+
+def _has_candidate(y: Floats, c: Constants) -> Bools:
+    """Return which rows have a position for `partition_kernel.candidates`, also where only rounding decides."""
+    n = y.shape[1]
+    y = y - np.median(y, axis=1, keepdims=True)
+    noise = np.quantile(np.abs(np.diff(y)), 0.75, axis=1, keepdims=True) / (NORMAL_Q75_OF_ABSOLUTE * ROOT_2)
+    scale = np.maximum(noise, c.rounding)
+    windows = (y[:, max(0, i - c.median_reach) : i + c.median_reach + 1] for i in range(n))
+    middle = np.stack([np.median(window, axis=1) for window in windows], axis=1)
+    y = np.clip(y, middle - c.winsor * scale, middle + c.winsor * scale)
+    small, large = np.quantile(np.abs(np.diff(y)), (0.25, 0.75), axis=1)
+    modes = large > c.modes * np.maximum(small, c.rounding) * (1.0 - _ROUNDING)
+    total = np.concatenate([np.zeros((len(y), 1)), np.cumsum(y, axis=1)], axis=1)
+    at = np.arange(max(2, c.tail), n - max(1, c.tail - 1))
+    most = np.zeros(len(y))
+    for window in WINDOWS:
+        left, right = np.minimum(window, at), np.minimum(window, n - at)
+        step = (total[:, at + right] - total[:, at]) / right - (total[:, at] - total[:, at - left]) / left
+        most = np.maximum(most, np.max(np.abs(step) / np.sqrt(1.0 / left + 1.0 / right), axis=1, initial=0.0))
+    least = np.where(modes, c.candidate_of_modes, c.candidate) * scale[:, 0]
+    return np.asarray(most >= least * (1.0 - _ROUNDING))
 
 
 def changes_of_columns(counts: Ints, points: Ints, index: Ints, figures: Floats, provisional: Bools) -> Changes:
