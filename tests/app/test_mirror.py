@@ -97,6 +97,27 @@ class TestMirror:
         assert dump(postgres, schema) == before
         assert to(store, check=True).is_equal
 
+    def test_a_table_is_one_bulk_insert_of_one_transaction(
+        self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
+    ) -> None:
+        """A trigger counts the statements that insert; `xmin` is the transaction that a row is of."""
+        to(store, since=4_000_000_000)
+        postgres.run(
+            f'CREATE TABLE "{schema}".counted (of text)',
+            f"""CREATE FUNCTION "{schema}".count_it() RETURNS trigger LANGUAGE plpgsql AS
+            $$BEGIN INSERT INTO "{schema}".counted VALUES (TG_TABLE_NAME); RETURN NULL; END$$""",
+            *(
+                f"""CREATE TRIGGER counting AFTER INSERT ON "{schema}".{table}
+                FOR EACH STATEMENT EXECUTE FUNCTION "{schema}".count_it()"""
+                for table in ("runs", "results")
+            ),
+        )
+        assert counts(to(store)) == (RUNS, 0, 0)
+        inserted = postgres.rows(f'SELECT of, count(*) AS n FROM "{schema}".counted GROUP BY of ORDER BY of')
+        assert inserted == [{"of": "results", "n": 1}, {"of": "runs", "n": 1}]
+        every = " UNION ".join(f'SELECT xmin::text FROM "{schema}".{table}' for table in ("runs", "results", "counted"))
+        assert len(postgres.rows(every)) == 1
+
     def test_excluded_and_included_again(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +16,18 @@ import pytest
 
 import bench_db
 from bench_db.errors import StoreNotFoundError, UserError
+from bench_db.model import Samples
 from bench_db.store.engine import Snapshot
 from bench_db.store.publish import Entry
 from tests.cli.conftest import bench_db as command
+from tests.store.conftest import go_to
 from tests.strategies import publication
 from tests.support.rights import as_nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from tests.support.s3_server import S3Server
 
 pytestmark = pytest.mark.few(1)
 
@@ -288,6 +295,64 @@ class TestPlacesOfStores:
             assert sorted(kept.name for kept in theirs.artifacts()) == ["log", "params"]
             [params] = [kept for kept in theirs.artifacts() if kept.name == "params"]
             assert theirs.get(bench_db.address_of(params) or "") == {"seed": 7}
+
+    def test_everything_of_a_store_is_below_its_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each table and the files have a directory of their own; a store that is moved answers as before."""
+        monkeypatch.chdir(tmp_path)
+        made = bench_db.connect("experiments/one", create=True)
+        ids = [recorded(made, number) for number in range(3)]
+        address = made.put({"seed": 7}, name="params", run=ids[0])
+        bench_db.set_baseline(made, "main", f"run:{ids[0]}")
+        bench_db.exclude_runs(made, "hot", runs=[ids[1]])
+        bench_db.define(made, "metric", "work", "throughput * time")
+        made.optimize()
+        assert [path.name for path in tmp_path.iterdir()] == ["experiments"]
+        written = {"results", "runs", "commits", "artifacts", "baselines", "exclusions", "definitions"}
+        derived = {"series", "fingerprints"}
+        found = {path.name for path in Path("experiments/one").iterdir()}
+        assert found == {f"{table}.lance" for table in written | derived} | {"artifacts", "projection"}
+        expected = [made.latest(), made.trend("*"), made.list_runs(), bench_db.baselines(made).frame()]
+        Path("experiments").rename("elsewhere")
+        moved = bench_db.connect("elsewhere/one")
+        answers = [moved.latest(), moved.trend("*"), moved.list_runs(), bench_db.baselines(moved).frame()]
+        assert all(ours.equals(theirs) for ours, theirs in zip(answers, expected, strict=True))
+        assert moved.get(address) == {"seed": 7}
+        assert moved.store.verify().sound
+
+    def test_what_describes_an_experiment_is_kept_once_with_its_run(self, store: bench_db.Database) -> None:
+        manifest = {"experiment": "my_exp:1.0", "params": {"lr": 0.1, "layers": [1, 2]}, "seeds": 3}
+        run = recorded(store, 1, context=manifest)
+        recorded(store, 2)
+        assert json.loads(store.run(run).run.context) == manifest
+        kept = store.query("SELECT context, results FROM runs ORDER BY dut_timestamp")
+        assert [json.loads(text) for text in kept["context"]] == [manifest, {}]
+        assert "my_exp:1.0" not in repr(store.to_dataframe().rows())
+
+    def test_results_are_chosen_by_status_tags_and_metrics(self, store: bench_db.Database) -> None:
+        """In SQL, in a condition and in a frame, as a table, CSV and JSON alike."""
+        run, [good, high, other, failed] = publication(1, rows=4)
+        rows = [
+            replace(good, tags={"framework": "flax"}, values=Samples([1.0])),
+            replace(high, tags={"framework": "flax"}, values=Samples([9.0])),
+            replace(other, tags={"framework": "torch"}, values=Samples([9.0])),
+            replace(failed, tags={"framework": "flax"}, values=Samples([]), error="out of memory"),
+        ]
+        store.store.publish(rows, run)
+        condition = "error IS NULL AND tags['framework'] = 'flax' AND median > 2"
+        assert store.query(f"SELECT id FROM results WHERE {condition}").height == 1
+        at = ("--store", store.uri)
+        [found] = command("query", "--filter", condition, *at, "--output", "json").document
+        assert (found["benchmark_name"], found["median"]) == (high.benchmark_name, 9.0)
+        written = command("query", "--filter", condition, *at, "--output", "csv").out
+        [again] = csv.DictReader(io.StringIO(written))
+        assert (again["benchmark_name"], again["median"], again["error"]) == (high.benchmark_name, "9.0", "")
+        [bad] = command("query", "--filter", "error IS NOT NULL", *at, "--output", "json").document
+        assert (bad["benchmark_name"], bad["error"]) == (failed.benchmark_name, "out of memory")
+        frame = store.to_dataframe(tags={"framework": "flax"})
+        assert set(frame["benchmark_name"]) >= {good.benchmark_name, high.benchmark_name}
+        assert other.benchmark_name not in frame["benchmark_name"].to_list()
 
 
 class TestValuesOfRuns:
@@ -574,6 +639,43 @@ class TestRowsOfServing:
                 counts.append(len(reads))
         assert counts[2:] == counts[:2]
 
+    def test_a_repetition_of_a_part_hides_nothing(self, store: bench_db.Database, tmp_path: Path) -> None:
+        """What the second attempt measured is newest, and what it did not measure is that of the first."""
+        path = tmp_path / "rows.json"
+        for attempt, measured in ((1, {"a": 1.0, "b": 2.0}), (2, {"b": 3.0})):
+            at = bench_db.Provenance(
+                dut_name="serving",
+                test_bed_name="c",
+                commit=sha(1),
+                dut_timestamp=FIRST,
+                run_id="77",
+                attempt=attempt,
+                ingested_at=FIRST + attempt,
+            )
+            path.write_text(
+                json.dumps([{"hw": "h100", "model": m, "conc": 4, "ttft_s": s} for m, s in measured.items()])
+            )
+            bench_db.publish(store, path, provenance=at, formats=DECLARED)
+        assert dict(store.latest().select("benchmark_name", "median").iter_rows()) == {"a": 1e9, "b": 3e9}
+        assert store.trend("b")["median"].to_list() == [2e9, 3e9]
+
+    @pytest.mark.parametrize("absent", [{}, {"isl": None}])
+    def test_a_row_without_a_part_of_its_key_is_there_once(
+        self, store: bench_db.Database, tmp_path: Path, absent: dict[str, None]
+    ) -> None:
+        """A key that may be absent is compared as every other: published again, the row is the same one."""
+        formats = {**DECLARED, "format": {"serving": {**DECLARED["format"]["serving"], "tags": ["gpu", "conc", "isl"]}}}
+        formats["format"]["serving"]["fields"] = {
+            **DECLARED["format"]["serving"]["fields"],
+            "isl": {"default": "none"},
+        }
+        path = tmp_path / "rows.json"
+        path.write_text(json.dumps([{"hw": "h100", "model": "m", "conc": 4, "ttft_s": 1, **absent}]))
+        build = bench_db.Provenance(dut_name="serving", test_bed_name="c", dut_timestamp=FIRST, dut_version="1")
+        done = [bench_db.publish(store, path, provenance=build, formats=formats) for _ in range(2)]
+        assert [(one.new, one.unchanged) for one in done] == [(1, 0), (0, 1)]
+        assert store.latest()["tags_key"].to_list() == ["conc=4,gpu=h100,isl=none"]
+
     def test_an_interpolated_value_is_not_below_zero(self, store: bench_db.Database) -> None:
         with store.record("serving", commit=sha(1), test_bed_name="c", environment={}) as run:
             for conc, latency, rate in ((1, 1.0, -4.0), (2, 2.0, -2.0), (3, 3.0, 3.0)):
@@ -592,3 +694,42 @@ class TestRowsOfServing:
         until = datetime.fromtimestamp(FIRST + DAY * 3 + 1, UTC)
         assert store.latest(**asked, until=until)["median"].to_list() == [1003.0]
         assert store.latest(**asked, since=until, until=until).is_empty()
+
+
+QUESTIONS: tuple[Callable[[bench_db.Database, str, str], Any], ...] = (
+    lambda store, newest, _old: bench_db.compare(store, newest),
+    lambda store, newest, _old: bench_db.check(store, newest, baseline="last:5"),
+    lambda store, _newest, old: store.has(old),
+    lambda store, _newest, _old: bench_db.scan(store, dry_run=True),
+    lambda store, _newest, _old: store.trend("*"),
+    lambda store, _newest, _old: store.latest(),
+)
+
+
+class TestHistoriesOfBenchmarks:
+    """lance-bench: a comparison asked for each benchmark, and every question read the whole history."""
+
+    @pytest.mark.parametrize("maintained", [False, True])
+    def test_many_series_cost_as_many_requests_as_few(
+        self, server: S3Server, monkeypatch: pytest.MonkeyPatch, *, maintained: bool
+    ) -> None:
+        go_to(server, monkeypatch)
+        spent = []
+        for series in (4, 120):
+            address = f"s3://{server.new_bucket()}/store"
+            store = bench_db.connect(address, create=True)
+            entries = [Entry(*publication(number, rows=series)) for number in range(8)]
+            list(store.store.publish_many(entries))
+            if maintained:
+                store.optimize()
+            newest, old = (entries[number].run.commit or "" for number in (-1, 0))
+            for ask in QUESTIONS:
+                opened = bench_db.connect(address)
+                server.reset_requests()
+                ask(opened, newest, old)
+                spent.append(server.requests().total())
+            compared = bench_db.compare(bench_db.connect(address), newest).comparisons
+            assert len(compared) == series
+        few, many = spent[: len(QUESTIONS)], spent[len(QUESTIONS) :]
+        assert all(few)
+        assert many == few

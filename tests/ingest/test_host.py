@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 import pytest
 
 from bench_db.ingest.host import cpu_of, stable_name, this_machine
 from bench_db.model import TestBed
+from tests.support.needs import needs_file
 
 
 class TestStableName:
@@ -56,6 +58,11 @@ class TestThisMachine:
         assert bed.cpu
         assert bed.name == stable_name(platform.node(), platform.system(), platform.machine())
         assert bed.os == f"{platform.system()} {platform.release()}"
+
+    def test_memory_is_that_of_the_kernel(self) -> None:
+        needs_file("/proc/meminfo")
+        total = Path("/proc/meminfo").read_text().split("MemTotal:")[1].split()[0]
+        assert this_machine().memory_gb == int(total) * 1024 // 2**30
 
     def test_named_and_dated(self) -> None:
         bed = this_machine("ci-1", now=5)

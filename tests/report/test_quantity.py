@@ -18,6 +18,7 @@ class TestQuantity:
             (0.4321, "nanoseconds", "432.1 ps"),
             (12.5, "nanoseconds", "12.50 ns"),
             (1432.6, "nanoseconds", "1.433 µs"),
+            (16_529_400.0, "nanoseconds", "16.53 ms"),
             (223_041_488_815, "nanoseconds", "223.0 s"),
             (-1500.0, "nanoseconds", "-1.500 µs"),
             (0.0, "nanoseconds", "0 ns"),

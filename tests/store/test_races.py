@@ -19,6 +19,7 @@ from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE
 from tests.store.workers import PROCESSES, Done, Job, race
+from tests.store.workers import run as run_job
 from tests.strategies import publication
 from tests.support.campaigns import rounds
 
@@ -90,6 +91,25 @@ class TestRaces:
         _fine(done)
         assert _stored(uri) == _expected(range(_BESIDE))
         assert connect(uri).verify().sound
+
+    def test_reading_while_others_publish_and_maintain(self, pool: Any, tmp_path: Path) -> None:
+        """A reader waits for nobody: each answer is of whole runs, and has all that an earlier one had."""
+        uri = str(tmp_path / "store")
+        run, results = publication(0, rows=10)
+        connect(uri, create=True).publish(results, run)
+        publishers = [Job(uri=uri, numbers=tuple(range(1 + first, 1 + _BESIDE, 6))) for first in range(6)]
+        done = pool.map_async(run_job, [*publishers, *[Job(uri=uri, optimize_seconds=2)] * 2], chunksize=1)
+        kept, seen = connect(uri), [{0: 0}]
+        while not done.ready():
+            for reader in (kept, connect(uri)):
+                found = Counter(reader.scan(["dut_timestamp"]).collect()["dut_timestamp"].to_list())
+                assert set(found.values()) == {10}
+                assert seen[-1].keys() - {0} <= found.keys()
+                assert reader.latest().height == 10
+                seen.append(dict(found))
+        _fine(done.get())
+        assert len({len(one) for one in seen[1:]}) > 1
+        assert _stored(uri) == _expected(range(1 + _BESIDE))
 
     @pytest.mark.slow
     def test_creation_alone(self, pool: Any, tmp_path: Path) -> None:

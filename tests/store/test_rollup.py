@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from bench_db import Selection
 from bench_db.query.series import COLUMNS, newest
 from bench_db.store.database import connect
-from bench_db.store.tables import SERIES_TABLE
+from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE
 from tests.strategies import publication
 from tests.support.campaigns import examples, sized
 
@@ -131,6 +131,17 @@ class TestLatest:
         run, results = publication(2, rows=4)
         database.publish(results, run)
         assert database.latest()["dut_version"].to_list() == ["1.0.3", "1.0.3", "1.0.2", "1.0.2"]
+
+    def test_without_the_data_of_the_results(self, database: Database) -> None:
+        """No result is read for what the rollup has."""
+        for number in range(4):
+            run, results = publication(number)
+            database.publish(results, run)
+        database.optimize()
+        expected = database.latest()
+        shutil.rmtree(Path(database.uri) / RESULTS_TABLE.directory / "data")
+        assert connect(database.uri).latest().equals(expected)
+        assert expected.height == 3
 
     @pytest.mark.parametrize("damage", ["versions", "data", "all"])
     def test_a_lost_or_damaged_rollup_is_done_without(self, database: Database, damage: str) -> None:
