@@ -93,18 +93,18 @@ def with_guarded_methods(public: Class) -> Class:
 
 
 def _check(
-    name: str, signature: Signature, accepted: Mapping[str, tuple[Hint, ...]], arguments: dict[str, Any]
+    name: str, signature: Signature, accepted: Mapping[str, tuple[Hint, ...]], arguments: dict[str, object]
 ) -> None:
     """Raise for what does not fit, and put numbers of Python in the place of others."""
     for parameter, value in arguments.items():
         kind = signature.parameters[parameter].kind
-        if kind is inspect.Parameter.VAR_KEYWORD:
+        if kind is inspect.Parameter.VAR_KEYWORD and isinstance(value, dict):
             for key, each in value.items():
                 if key not in accepted:
                     message = f"{name}() got an unexpected keyword argument {key!r}"
                     raise TypeError(message)
                 value[key] = _fitting(name, key, each, accepted[key])
-        elif kind is inspect.Parameter.VAR_POSITIONAL:
+        elif kind is inspect.Parameter.VAR_POSITIONAL and isinstance(value, tuple):
             arguments[parameter] = tuple(_fitting(name, parameter, each, accepted[parameter]) for each in value)
         else:
             arguments[parameter] = _fitting(name, parameter, value, accepted[parameter])
@@ -123,7 +123,7 @@ def _fitting(function: str, name: str, value: object, hints: tuple[Hint, ...]) -
     raise UserError(message)
 
 
-def _of_python(value: Any, hints: tuple[Hint, ...]) -> object:
+def _of_python(value: object, hints: tuple[Hint, ...]) -> object:
     """Return a number or truth value of numpy as one of Python: libraries refuse theirs, as `timedelta` does."""
     if isinstance(value, Integral) and not {int, float}.isdisjoint(hints):
         return int(value)
@@ -133,7 +133,7 @@ def _of_python(value: Any, hints: tuple[Hint, ...]) -> object:
     return bool(value) if numpy is not None and bool in hints and isinstance(value, numpy.bool_) else value
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if not isinstance(value, bool) and isinstance(value, Real):
         if math.isnan(value):
             return "not a number"
@@ -142,7 +142,7 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real)
 
 
@@ -214,12 +214,12 @@ def _of_typed_dict(record: type) -> dict[str, tuple[Hint, ...]]:
     return found
 
 
-def _hints(annotation: str, scope: dict[str, Any]) -> tuple[Hint, ...]:
+def _hints(annotation: str, scope: dict[str, object]) -> tuple[Hint, ...]:
     """Return the types of an annotation; of one that exists for type checkers alone its text."""
     return tuple(hint for part in _parts(annotation) for hint in _hint(part, scope))
 
 
-def _hint(text: str, scope: dict[str, Any]) -> tuple[Hint, ...]:
+def _hint(text: str, scope: dict[str, object]) -> tuple[Hint, ...]:
     if text in _STORES:
         return (text,)
     holder, names = SimpleNamespace(__annotations__={"it": text}), dict(_NAMES)

@@ -23,7 +23,7 @@ import pyarrow as pa
 import xxhash
 
 from bench_db.errors import CorruptStoreError
-from bench_db.model import ProjectionInfo
+from bench_db.model import JsonObject, ProjectionInfo
 from bench_db.query.series import IDENTITY, MACHINE, POINT
 from bench_db.store import content, faults, salvage
 from bench_db.store.filters import Between, condition
@@ -302,7 +302,7 @@ def _listed(engine: Engine) -> list[_Level]:
     return _levels_of(_list(engine))
 
 
-def _list(engine: Engine) -> Mapping[str, Any]:
+def _list(engine: Engine) -> JsonObject:
     """Return the list of levels with what is beside them; nothing when there is none, or it is damaged or of another release."""
     try:
         text = content.read_small(engine, LEVELS)
@@ -310,7 +310,7 @@ def _list(engine: Engine) -> Mapping[str, Any]:
         if text is None or checksum != xxhash.xxh3_128_hexdigest(body).encode():
             _LOG.info("the projection is ignored: %s", "there is none" if text is None else "its list is damaged")
             return {}
-        listed: dict[str, Any] = json.loads(body)
+        listed: JsonObject = json.loads(body)
     except faults.damage_errors() as error:
         faults.require_damage(error)
         _LOG.info("the projection is ignored, its list cannot be read: %s", error)
@@ -318,7 +318,7 @@ def _list(engine: Engine) -> Mapping[str, Any]:
     return listed if listed["format"] == _FORMAT else {}
 
 
-def _levels_of(listed: Mapping[str, Any]) -> list[_Level]:
+def _levels_of(listed: JsonObject) -> list[_Level]:
     return [
         _Level(
             {int(number): signature for number, signature in level["cover"].items()},
