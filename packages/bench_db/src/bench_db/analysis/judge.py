@@ -545,8 +545,9 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, least: T
         values = old.by(figure)
     failed = found.runs > 0 and not new
     fresh = fresh_runs(new, values.tolist(), **_least(least)) if new and old.may_step and method == _BY_FIGURE else 0
-    old = replace(old, values=old.values[: len(values) - fresh], medians=old.medians[: len(values) - fresh])
-    values = values[: len(values) - fresh]
+    if fresh:
+        old = replace(old, values=old.values[:-fresh], medians=old.medians[:-fresh])
+        values = values[:-fresh]
     comparison = _compared(new, values, series.direction, method, least, failed=failed)
     after, before = _middle(new), _middle(values)
     if method == "runs" and len(new) > 1 and len(values):
@@ -607,9 +608,11 @@ def _hinted(judged: list[Comparison], earlier: pl.DataFrame) -> list[Comparison]
     return [
         replace(
             c,
-            note="; ".join(filter(None, (noted.get(c.series.series_key), c.note))),
+            note="; ".join(filter(None, (noted[c.series.series_key], c.note))),
             renamed_from=renamed.get(c.series.series_key),
         )
+        if c.series.series_key in noted
+        else c
         for c in judged
     ]
 

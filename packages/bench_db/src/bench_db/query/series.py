@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -197,9 +198,8 @@ def series_told_apart(series: Iterable[Series], machines: Callable[[list[int]], 
     known = {one.series_key: one for one in series}
     if not known:
         return {}
-    rows = pl.DataFrame([{name: getattr(one, name) for name in _NAMES} for one in known.values()])
-    beds = beds_apart(rows, machines)
-    return {key: replace(one, test_bed_name=beds.get(key, one.test_bed_name)) for key, one in known.items()}
+    beds = beds_apart(pl.DataFrame(list(map(_OF_NAMES, known.values())), _NAMES, orient="row"), machines)
+    return known | {key: replace(known[key], test_bed_name=bed) for key, bed in beds.items()}
 
 
 def comparisons_told_apart(
@@ -207,11 +207,13 @@ def comparisons_told_apart(
 ) -> list[Comparison]:
     """Return comparisons for readers, with test beds as `told_apart` gives them."""
     series = series_told_apart((c.series for c in comparisons), machines)
-    return [replace(c, series=series[c.series.series_key]) for c in comparisons]
+    named = [series[c.series.series_key] for c in comparisons]
+    return [c if one is c.series else replace(c, series=one) for c, one in zip(comparisons, named, strict=True)]
 
 
 _ALIKE = ("test_bed_name", "suite", "benchmark_name", "metric", "tags_key")
 _NAMES = ("series_key", "dut_name", *_ALIKE)
+_OF_NAMES = attrgetter(*_NAMES)
 
 
 def beds_apart(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> dict[int, str]:
