@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -372,24 +375,23 @@ class TestAnswers:
             assert assert_parts(database, _ALL, 4) == 1
 
     def test_memory_of_parts_is_given_back(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-        fill(database, range(6), rows=4)
+        monkeypatch.setattr(projection, "_BLOCK_ROWS", 100)
+        fill(database, range(4), rows=300)
         database.optimize()
-        released: list[str] = []
-        release = content.Ranges.release
-
-        def released_once(ranges: content.Ranges) -> None:
-            released.append(ranges._name)
-            release(ranges)
-
-        monkeypatch.setattr(content.Ranges, "release", released_once)
-        parts = database.points_in_parts(_ALL, 6)
-        rows = [next(parts).rows]
-        assert not released
-        before = rows[0].clone()
-        rows += [part.rows for part in parts]
-        assert len(released) == len(rows) > 1
-        assert rows[0].equals(before)  # a part that somebody still has is read again
-        assert pl.concat(rows).sort(_KEY[:2]).equals(database.points(_ALL).rows.sort(_KEY[:2]))
+        of_files = [tracemalloc.Filter(inclusive=True, filename_pattern=content.__file__)]
+        held = []
+        tracemalloc.start()
+        try:
+            for part in database.points_in_parts(_ALL, 400):
+                assert len(part.rows)
+                del part
+                traces = tracemalloc.take_snapshot().filter_traces(of_files).traces
+                held.append(sum(trace.size for trace in traces))
+        finally:
+            tracemalloc.stop()
+        (file,) = files(database)
+        assert len(held) > 2
+        assert 0 < max(held) < file.stat().st_size / 2  # the list of series, which is read once
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("kind", "pattern", "value"), [("metric", "twice", "time * 2"), ("main", "*", "dev")])
@@ -560,6 +562,33 @@ def known_of(database: Database) -> ProjectionInfo:
     return known
 
 
+# Reads, changes the file of the level in place, and reads again: both answers and the rows of the first stay as they were.
+_IN_PLACE = """
+import os, sys
+from pathlib import Path
+from bench_db.store import projection
+from bench_db.store.database import connect
+
+uri, columns, how = sys.argv[1:]
+database = connect(uri)
+read = lambda: database.points(also=columns.split()).rows.sort("series_key", "run_key")
+rows = database.points(also=columns.split()).rows
+before = repr(rows.to_dicts())
+expected = repr(read().to_dicts())
+[path] = (Path(uri) / projection.DIRECTORY).glob("*.points")
+size = path.stat().st_size
+with path.open("r+b") as file:
+    if how == "zeros":
+        file.write(bytes(size))
+    else:
+        file.truncate({"emptied": 0, "cut": size // 2, "cut by one byte": size - 1}[how])
+assert repr(rows.to_dicts()) == before
+assert repr(read().to_dicts()) == expected
+fault, is_used = projection.fault(database._engine)
+assert fault and not is_used
+"""
+
+
 class TestDamage:
     """A damaged level or list is ignored, reported as harmless, and made again."""
 
@@ -593,6 +622,15 @@ class TestDamage:
             assert fault
         projection.renew(database._engine, checked=True)
         assert projection.fault(database._engine) == ("", False)
+
+    @pytest.mark.parametrize("how", ["emptied", "cut", "cut by one byte", "zeros"])
+    def test_of_an_open_file(self, database: Database, how: str) -> None:
+        """A copy in place ends no process, and changes nothing that was read before."""
+        fill(database, range(6), rows=200)
+        renew(database)
+        words = [sys.executable, "-c", _IN_PLACE, database.uri, "run_key branch mean", how]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
     @pytest.mark.slow
     @pytest.mark.parametrize("how", ["flipped", "cut", "another format", "no text"])

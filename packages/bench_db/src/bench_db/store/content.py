@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 from functools import partial
@@ -213,34 +212,29 @@ def write(engine: Engine, name: str, chunks: Iterator[bytes]) -> None:
 
 
 class Ranges:
-    """A file of the store of which parts are read: mapped into memory in a directory, and by ranges in a bucket."""
+    """A file of the store of which parts are read, each into memory of its own: mapped, one that is cut meanwhile would end the process."""
 
     def __init__(self, engine: Engine, name: str, size: int) -> None:
         self._engine = engine
         self._name = name
-        self._map = None if engine.bucket else self._opened(Path(engine.location.child(name)), size)
-        self._mapped = None if self._map is None else pa.py_buffer(self._map)
+        self._file = None if engine.bucket else self._opened(Path(engine.location.child(name)), size)
 
-    def _opened(self, path: Path, size: int) -> mmap.mmap:
+    def _opened(self, path: Path, size: int) -> pa.OSFile:
         with self._engine.explaining("opening a file"):
             found = _size_on_disk(path)
             if found != size:
                 message = f"{path}: {'missing' if found is None else f'{found} bytes'}, and {size} bytes were written"
                 raise CorruptStoreError(message)
-            with path.open("rb") as file:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def release(self) -> None:
-        """Give the memory of what was read back to the system; it is read again when somebody looks at it."""
-        if self._map is not None and hasattr(self._map, "madvise"):  # not on Windows
-            self._map.madvise(mmap.MADV_DONTNEED)
+            return pa.OSFile(str(path))
 
     def read(self, start: int, stop: int) -> pa.Buffer:
         """Return the bytes from one offset to another."""
-        if self._mapped is not None:
-            return self._mapped.slice(start, stop - start)
-        bucket = self._engine.bucket
-        found = None if bucket is None else _objects(bucket, self._engine.deadlines.read).get(self._name, start, stop)
+        found: bytes | None = None
+        if self._file is not None:
+            with self._engine.explaining("reading a file"):
+                found = self._file.read_at(stop - start, start)
+        elif bucket := self._engine.bucket:
+            found = _objects(bucket, self._engine.deadlines.read).get(self._name, start, stop)
         if found is None or len(found) != stop - start:
             message = f"{self._engine.location}: {self._name} is missing or cut"
             raise CorruptStoreError(message)

@@ -334,7 +334,6 @@ class Database:
         """
         for low, high in self._parts(points):
             yield self.points(selection) if low is None and high is None else self._part(selection, low, high)
-            projection.release(self._engine)
 
     @of_sound_part
     def _parts(self, points: int) -> list[tuple[int | None, int | None]]:

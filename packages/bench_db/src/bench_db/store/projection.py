@@ -1,8 +1,8 @@
 """The history projection, a cache of the points of every series, sorted by series, without samples.
 
 A level is a set of fragments of the results. Its file has the points in blocks of whole series, each an Arrow record batch with
-texts as codes, and after them the series with their first point, the blocks with their checksums, and the texts. A directory
-maps a file into memory, and a bucket reads ranges of it. `projection/levels.json` names the levels and the fragments they cover.
+texts as codes, and after them the series with their first point, the blocks with their checksums, and the texts. Of a file, a
+reader reads the ranges that it needs. `projection/levels.json` names the levels and the fragments they cover.
 
 A reader takes the points of covered fragments that still have the same files and rows, and reads the other fragments from the
 results. What the ledgers say is applied to the points as it is to results, so the projection makes reads faster and never
@@ -163,10 +163,6 @@ class _File:
         self._schema = pa.ipc.read_schema(self._section("schema"))
         self._texts = {name: self._table(name)["text"] for name in _TEXTS if name in part.sections}
 
-    def release(self) -> None:
-        """Give back the memory of the blocks that were read."""
-        self._content.release()
-
     def _section(self, name: str) -> pa.Buffer:
         start, end = self._part.sections[name]
         return self._tail.slice(start - self._tail_start, end - start)
@@ -252,12 +248,6 @@ def _opened(engine: Engine, part: _Part) -> _File:
     if part.file not in files:
         files[part.file] = _File(engine, part)
     return files[part.file]
-
-
-def release(engine: Engine) -> None:
-    """Give back the memory of the blocks that were read, which a reader of one part after another needs no more."""
-    for file in _OPEN.get(engine, {}).values():
-        file.release()
 
 
 # -- which levels answer -----------------------------------------------------------------------------------------------
