@@ -70,6 +70,11 @@ class TestText:
         assert result.benchmark_name == f"{PATH} short"
         assert json.loads(result.metadata) == {"details": '"two\nlines"'}
 
+    def test_rates_are_in_per_cent(self, tmp_path: Path) -> None:
+        _, results = read(tmp_path / "f", f"{COUNTS}  L1 Hit Rate:               99.8700|N/A             (*********)\n")
+        assert (results[-1].metric, results[-1].units, results[-1].direction) == ("l1-hit-rate", "ratio", "info")
+        assert list(results[-1].values) == pytest.approx([0.9987])
+
     def test_regressions_below_are_no_benchmarks(self, tmp_path: Path) -> None:
         below = f"\nRegressions:\n\n  {PATH} short:\n    Callgrind: Instructions (1650 -> 1734): +5.09090% exceeds limit of +5.0%\n\nIai-Callgrind result: Regressed. 1 regressed\n"
         run, results = read(tmp_path / "f", COUNTS + below)

@@ -32,6 +32,7 @@ _TOOL = re.compile(r"  =+ ([A-Z]+) =+.*")
 _PATH = re.compile(r"([\w<>{}#.$-]+(?:::[\w<>{}#.$-]+)+)(?: (.*))?")
 _WORD = re.compile(r"[\w<>{}#.$-]+", re.ASCII)
 _OBJECT = re.compile(r"^[ \t]*\{", re.MULTILINE)
+_PERCENT = 0.01  # rates are written in per cent
 _HEAD = 4000  # characters of a summary in which its path stands
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # Metrics that may move either way without being worse: a hit replaces a miss, a rate moves with what it is divided by.
@@ -246,7 +247,7 @@ def _measurement(name: str, tool: str, metric: str, value: float, *, at: str, me
         metric=metric if tool == _FIRST_TOOL else f"{tool}-{metric}",
         units=unit.name,
         direction=direction,
-        values=scaled([value], 1.0, at=at),
+        values=scaled([value], _PERCENT if unit is RATIO else 1.0, at=at),
         metadata=metadata,
     )
 
