@@ -23,6 +23,7 @@ from bench_db.app.compare import counts_of
 from bench_db.app.confirm import baseline_commit
 from bench_db.model import Samples
 from bench_db.query.selection import Selection
+from bench_db.rules import RULES
 from bench_db.store.database import connect
 from bench_db.store.publish import Entry
 from tests.cli.asking import AT
@@ -346,6 +347,13 @@ def timed(store: api.Database, number: int, seconds: float, **stated: Any) -> No
         run.add("step", [seconds, seconds * 1.001, seconds * 0.999], unit="s")
 
 
+def at_minute(made: Entry, minute: float) -> Entry:
+    """Return an entry whose results were measured some minutes after their commit."""
+    seconds = (made.run.dut.timestamp or 0) + int(60 * minute)
+    results = [replace(result, run_time=seconds) for result in made.results]
+    return made._replace(run=replace(made.run, run_time=seconds), results=results)
+
+
 class TestCountsOf:
     """The counts are those of the comparison, whatever the commit lacks, adds, renames or fails."""
 
@@ -374,6 +382,44 @@ class TestCountsOf:
                 of_device = [c for c in compared.comparisons if c.series.dut_name == device]
                 assert count(device) == counted(of_device)
             assert count("d")
+
+    def test_others_of_a_commit_that_were_measured_in_one_go(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        # the run of g connects those of f, which are then one: f lacks a run for a verdict
+        minutes = 0.8 * RULES.one_go_minutes
+        again = [at_minute(entry(9, {name: 100.0 + n / 10}, again=n), n * minutes) for n, name in enumerate("fgf")]
+        before = [entry(run, {"f": 100.0 + run / 10, "g": 5.0}) for run in range(RULES.baseline_runs - 2)]
+        publish_all(made, [*before, *again, entry(10, {"f": 200.0})])
+        assert counts_of(made, sha(10))("d") == api.compare(made, sha(10)).counts == {"insufficient": 1, "missing": 1}
+
+    @pytest.mark.parametrize("notes", [(), ("g: skipped, it broke",)])
+    def test_a_skipped_benchmark_has_failed(self, tmp_path: Path, notes: tuple[str, ...]) -> None:
+        made = connect(tmp_path / "store", create=True)
+        last = entry(12, {"f": 100.0})
+        last = last._replace(run=replace(last.run, notes=notes))
+        publish_all(made, [*(entry(run, {"f": 100.0, "g": 5.0}) for run in range(12)), last])
+        assert counts_of(made, sha(12))("d") == {"failed" if notes else "missing": 1, "unchanged": 1}
+
+    def test_only_the_points_of_its_series_are_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = connect(tmp_path / "store", create=True)
+        publish_all(made, [*(entry(run, {"f": 100.0, "g": 5.0, "h": 7.0}) for run in range(30)), entry(30, {"f": 9.0})])
+        read: list[int] = []
+        points, rows = type(made).points, type(made).rows
+
+        def points_of(store: Database, *given: Any, **named: Any) -> Any:
+            found = points(store, *given, **named)
+            read.append(len(found.rows))
+            return found
+
+        def rows_of(store: Database, *given: Any, **named: Any) -> Any:
+            found = rows(store, *given, **named)
+            read.append(len(found))
+            return found
+
+        monkeypatch.setattr(type(made), "points", points_of)
+        monkeypatch.setattr(type(made), "rows", rows_of)
+        assert counts_of(made, sha(30))("d") == {"improved": 1, "missing": 2}
+        assert sorted(read) == [1, 30, 31]  # its result, those of 10 commits, and the history of its series
 
     def test_the_levels_of_what_is_missing_are_not_searched(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,10 +29,12 @@ from bench_db.app.charts import effects_chart
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, MeanChange, Verdict
+from bench_db.query.history import ORDER
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
 from bench_db.query.series import Points, series_told_apart
 from bench_db.query.thresholds import Threshold, Thresholds
 from bench_db.report.document import record_json
+from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -51,6 +54,12 @@ FAILING = {
     "missing": Verdict.MISSING,
     "insufficient": Verdict.INSUFFICIENT,
 }
+
+# What a note of a run has after the name of a benchmark that publishing skipped.
+_SKIPPED = ": skipped, "
+_PLACE = ("dut_name", "test_bed_name", "suite")
+# The columns that tell which series a commit lacks.
+_OF_MISSING = ("series_key", "run_key", "commit_order", "median", *_PLACE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,15 +179,79 @@ def counts_of(
 ) -> Callable[[str], dict[str, int]]:
     """Compare a commit with the level before it, and return what counts the verdicts on the series of a device.
 
-    They are those of `compare`. A commit of few series needs the levels of these alone, not those of all that it lacks.
+    They are those of `compare`. Of a commit of few series only the points of these are read, and of what it lacks the newest commits.
     """
     candidate = candidate_of(store, commit, selection, as_of, Path())
     query = BaselineQuery(candidate=candidate, what=None, chosen=selection, branch=None, clone=Path(), as_of=as_of)
     runs = resolve(store, query)
+    counts = _counts_of_own(store, query, runs)
+    if counts is not None:
+        return lambda device: {str(one): counts[device, one] for one in Verdict if counts[device, one]}
     judged = verdicts(store, query, runs=runs, method="runs", min_effect=None, missing_levels=False)
     if {Verdict.NEW, Verdict.MISSING} <= {c.verdict for c in judged}:  # those of one machine may be judged by another
         judged = verdicts(store, query, runs=runs, method="runs", min_effect=None)
     return lambda device: counted(c for c in judged if c.series.dut_name == device)
+
+
+def _counts_of_own(store: Database, query: BaselineQuery, runs: BaselineRuns) -> Counter[tuple[str, Verdict]] | None:
+    """Count the verdicts on a commit by device, from the points of its own series; None where the verdicts need those of others.
+
+    Others decide which runs were measured in one go, where they have runs of a commit between two of the own series, and may be judged
+    where the commit has new series and lacks some. Notes of a skipped benchmark say that a series failed, not that it is missing.
+    """
+    own, as_of, chosen = runs_of_candidate(store, query), query.as_of, query.compared(runs)
+    beside, is_own = beside_main(store, query, runs), pl.col("run_key").is_in(own)
+    ours = store.rows(_OF_MISSING, chosen, as_of, condition=is_own, beside=beside)
+    points = store.points(chosen, as_of, beside=beside, keys=ours["series_key"].unique().to_list())
+    published = store.runs(as_of).select("run_key", *ORDER, "dut_name", "test_bed_name", "notes").collect()
+    published = store.history(as_of).ordered(published)
+    if ours.is_empty() or _others_in_one_go(points, published):
+        return None
+    missing = _missing(store, query, chosen, ours, published.filter(~is_own))
+    thresholds = _thresholds(store, points.series, as_of)
+    judged = judge(points, own, accepted=accepted(store.findings(as_of)), thresholds=thresholds)
+    of_commit = published.filter(of_name(query.candidate).fill_null(value=False))["notes"].explode().drop_nulls()
+    if len(missing) and (any(c.verdict is Verdict.NEW for c in judged) or of_commit.str.contains(_SKIPPED).any()):
+        return None
+    counts = Counter((c.series.dut_name, c.verdict) for c in judged)
+    return counts + Counter((device, Verdict.MISSING) for device in missing["dut_name"].to_list())
+
+
+def _others_in_one_go(points: Points, published: pl.DataFrame) -> bool:
+    """Return whether a device, test bed and suite has several runs of a commit in some points, and the commit has others."""
+    place = (*_PLACE, "commit_order")
+    of_series = points.series.select("series_key", *_PLACE)
+    used = points.rows.select("series_key", "run_key", "commit_order").join(of_series, on="series_key")
+    used = used.select(*place, "run_key").unique()
+    several = used.filter(used.select(place).is_duplicated())
+    others = published.join(used, on="run_key", how="anti")
+    return not several.join(others, on="commit_order", how="semi").is_empty()
+
+
+def _missing(
+    store: Database, query: BaselineQuery, chosen: Selection, ours: pl.DataFrame, others: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the key and the place of each series that a commit lacks, as `judge` finds them, from the newest of the `others` of its runs.
+
+    `ours` are the points of the commit. More runs are read until each device, test bed and suite has enough commits.
+    """
+    first = ours.group_by(_PLACE).agg(first=pl.col("commit_order").min())
+    before = others.filter(pl.col("commit_order") <= first["first"].max())
+    if not store.history(query.as_of).definitions:  # which may give series of another test bed the name of this one
+        before = before.join(first, on=("dut_name", "test_bed_name"), how="semi")
+    orders = before["commit_order"].unique().sort(descending=True)
+    count = 2 * RULES.recent_commits
+    while True:
+        recent = before.filter(pl.col("commit_order").is_in(orders.head(count).implode()))["run_key"].to_list()
+        rows = store.rows(_OF_MISSING, chosen, query.as_of, condition=pl.col("run_key").is_in(recent))
+        placed = rows.join(first, on=_PLACE).filter(pl.col("commit_order") <= pl.col("first"))
+        age = pl.col("commit_order").rank("dense", descending=True).over(_PLACE)
+        placed = placed.with_columns(age=age)
+        found = placed.group_by(_PLACE).agg(pl.col("age").max()).filter(pl.col("age") >= RULES.recent_commits)
+        if count >= len(orders) or len(found) == len(first):
+            newest = placed.filter((pl.col("age") <= RULES.recent_commits) & pl.col("median").is_finite())
+            return newest.join(ours, on="series_key", how="anti").select("series_key", *_PLACE).unique("series_key")
+        count *= 4
 
 
 def verdicts(
@@ -331,7 +404,7 @@ def with_skipped(store: Database, judged: list[Comparison], commit: str, as_of: 
 
 def _with_reason(missing: Comparison, notes: list[tuple[str, str, str]]) -> Comparison:
     series = missing.series
-    start = f"{series.benchmark_name}: skipped, "
+    start = f"{series.benchmark_name}{_SKIPPED}"
     for dut, bed, note in notes:
         if (dut, bed) == (series.dut_name, series.test_bed_name) and note.startswith(start):
             return replace(missing, verdict=Verdict.FAILED, note=note.removeprefix(f"{series.benchmark_name}: "))

@@ -163,6 +163,8 @@ def pulls_of(
     if not chosen.is_of_main:
         return NO_PULLS
     every, of_pull = replace(chosen, everything=True), pl.col("pr_number").is_not_null()
+    if store.runs(as_of).filter(of_pull).head(1).collect().is_empty():
+        return NO_PULLS
     # most points of a store are of no pull request, so two narrow columns say first which series have any
     found = store.rows(("series_key",), every, as_of, keys=series["series_key"].to_list(), condition=of_pull)
     keys = found["series_key"].unique().to_list()

@@ -300,27 +300,28 @@ class Database:
         return self._engine.one_look()
 
     @of_sound_part
-    def points(
+    def points(  # noqa: PLR0913 all but the first three by keyword
         self,
         selection: Selection = Selection(),  # noqa: B008 frozen
         as_of: AsOf | None = None,
         *,
         also: Collection[str] = (),
         beside: pl.Expr | None = None,
+        keys: Collection[int] | None = None,
         named_as_in: Database | None = None,
     ) -> series.Points:
         """Return every selected point, in no order, with the columns that the statistics of many series need.
 
-        `also` names further columns. `beside` adds points, by a condition, whatever their branch or pull request. The definitions of
-        the store `named_as_in` apply instead of its own.
+        `also` names further columns. `beside` adds points, by a condition, whatever their branch or pull request. `keys`
+        limits the points to some series. The definitions of the store `named_as_in` apply instead of its own.
         """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         if named_as_in is not None:
             past = dataclasses.replace(past, definitions=named_as_in.history().definitions)
         columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
-        rows = self._points(results, past, ("_rowid", *columns), selection, beside=beside)
+        rows = self._points(results, past, ("_rowid", *columns), selection, keys=keys, beside=beside)
         stored = self._with_series(results, self._named_series(results, past), rows, columns)
-        derived = self._derived(results, past, columns, selection, beside=beside)
+        derived = self._derived(results, past, columns, selection, keys=keys, beside=beside)
         if derived is None:
             return stored
         named = derived.select(series.IDENTITY).unique("series_key", maintain_order=True)

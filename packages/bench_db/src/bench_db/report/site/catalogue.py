@@ -166,6 +166,8 @@ def _heirs(rows: Sequence[Row]) -> list[tuple[int, int, str]]:
         oldest[group_of(one)] = min(oldest.get(group_of(one), one["began"]), one["began"])
     stale = [i for i, one in enumerate(rows) if one["stale"]]
     later = [i for i, one in enumerate(rows) if one["began"] > oldest[group_of(one)]]
+    if not (stale and later):
+        return []
     ended = {i: _named(i, rows[i], "level", "order") for i in stale}
     began = {i: _named(i, rows[i], "first", "began") for i in later}
     found = successors(ended.values(), began.values())
