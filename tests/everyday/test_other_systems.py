@@ -713,6 +713,7 @@ class TestHistoriesOfBenchmarks:
     def test_many_series_cost_as_many_requests_as_few(
         self, server: S3Server, monkeypatch: pytest.MonkeyPatch, *, maintained: bool
     ) -> None:
+        """The number varies by one or two between repetitions; a request for each series would be 116 more."""
         go_to(server, monkeypatch)
         spent = []
         for series in (4, 120):
@@ -732,4 +733,4 @@ class TestHistoriesOfBenchmarks:
             assert len(compared) == series
         few, many = spent[: len(QUESTIONS)], spent[len(QUESTIONS) :]
         assert all(few)
-        assert many == few
+        assert [after for before, after in zip(few, many, strict=True) if abs(after - before) > 3] == []
