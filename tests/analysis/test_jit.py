@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,6 +175,18 @@ class TestKernel:
         assert list(cache.rglob("*.nbi"))
         kernel = doubling(5.0)
         assert kernel.form(np.ones(3, np.float32)) == kernel.plain
+
+    @pytest.mark.parametrize("left", [0.0, 0.5])
+    @pytest.mark.parametrize("ending", ["nbc", "nbi"])
+    def test_a_cache_that_is_cut_is_made_again(self, cache: Path, ending: str, left: float) -> None:
+        doubling(200.0).machine(np.ones(3))
+        (path,) = cache.rglob(f"*.{ending}")
+        os.truncate(path, int(path.stat().st_size * left))
+        kernel = doubling(5.0)
+        assert kernel.form(np.ones(3)) == kernel.plain
+        assert doubling(200.0).machine(np.ones(3)).tolist() == [2.0, 2.0, 2.0]
+        kernel = doubling(5.0)
+        assert kernel.form(np.ones(3)) != kernel.plain
 
     def test_without_numba_long_work_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(jit, "find_spec", lambda _: None)

@@ -175,17 +175,36 @@ def _machine_code(entry: Callable[[int], Function]) -> Any:
     from numba import njit  # noqa: PLC0415
 
     _register()
-    return njit(cache=True, nogil=True, error_model="numpy")(entry(source_digest()))
+    code: Any = njit(cache=True, nogil=True, error_model="numpy")(entry(source_digest()))
+    cache = _cache_of(code)
+    cache.load_overload = _sound(cache)
+    return code
+
+
+def _cache_of(code: Any) -> Any:
+    return code._cache  # noqa: SLF001 Numba has no public way to look into it
+
+
+def _sound(cache: Any) -> Callable[..., Any]:
+    """Return how to load from a cache of Numba, which is emptied when a file of it is cut: Numba would fail at every call."""
+    load = cache.load_overload
+
+    def loaded(*wanted: object) -> Any:
+        try:
+            return load(*wanted)
+        except Exception:  # noqa: BLE001 unpickling raises anything
+            cache.flush()
+            return None
+
+    return loaded
 
 
 def _is_cached(code: Any, arguments: tuple[object, ...]) -> bool:
     """Return whether Numba's cache on disk has machine code for this source, machine and types."""
     from numba import typeof  # noqa: PLC0415
-    from numba.core.caching import FunctionCache  # noqa: PLC0415
 
     types = tuple(map(typeof, arguments))
-    cache = FunctionCache(code.py_func)  # type: ignore[no-untyped-call]
-    return cache.load_overload(types, code.targetctx) is not None  # type: ignore[no-untyped-call]
+    return _cache_of(code).load_overload(types, code.targetctx) is not None
 
 
 def source_digest() -> int:
