@@ -73,9 +73,11 @@ class TestAvailability:
         found = api.availability(store, days=days)
         assert (found.first, found.last, found.frame().height) == (every.first, every.last, 4)
 
-    @pytest.mark.parametrize("days", [0, -1])
-    def test_no_days(self, store: Database, days: int) -> None:
-        with pytest.raises(UserError, match=r"`days`: .* give 1 or more"):
+    @pytest.mark.parametrize(
+        ("days", "message"), [(0, r"`days`: .* give 1 or more"), (-1, r"`days`: a whole number is expected, not -1")]
+    )
+    def test_no_days(self, store: Database, days: int, message: str) -> None:
+        with pytest.raises(UserError, match=message):
             api.availability(store, days=days)
 
     def test_names_are_those_of_definitions(self, store: Database) -> None:

@@ -52,10 +52,10 @@ class TestLocal:
             small, large = engine.submit(small_and_large, 3, returns=2)
             [copied] = engine.submit(itemgetter(0), large)
             assert engine.get([small, copied]) == [3, "large"]
-            kept = [one for one in gc.get_objects() if isinstance(one, Large)]
+            kept = [one for one in gc.get_objects() if type(one) is Large]
             assert len(kept) == 1
             del kept, large
-            assert not [one for one in gc.get_objects() if isinstance(one, Large)]
+            assert not [one for one in gc.get_objects() if type(one) is Large]
             assert engine.get([small]) == [3]
 
     def test_an_error_of_a_function(self) -> None:

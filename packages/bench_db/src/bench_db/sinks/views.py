@@ -17,6 +17,8 @@ _POINT = (
     *("commit", "branch", "dut_version", "commit_time", "run_time", "published_at", "run_key", "n"),
     *(*_STATISTICS, "lower", "upper", "error"),
 )
+# As `bench-db run show` takes it.
+_RUN = """lpad(to_hex("run_key"), 16, '0') AS "run\""""
 # Infinity and NaN are no measurements.
 _FINITE = """CASE WHEN "median" > '-Infinity' AND "median" < 'Infinity' THEN "median" END"""
 
@@ -50,7 +52,7 @@ VIEWS: Final = (
         name="latest",
         about="The newest result of each series of the main history. stale: another series of its device, test bed and suite has a newer commit.",
         body=f"""SELECT {_columns(*_IDENTITY, *_POINT)},
-       "commit_order" < max("commit_order") OVER (PARTITION BY "dut_name", "test_bed_name", "suite") AS "stale"
+       "commit_order" < max("commit_order") OVER (PARTITION BY "dut_name", "test_bed_name", "suite") AS "stale", {_RUN}
 FROM ({_NEWEST}) AS newest""",
     ),
     View(
@@ -71,7 +73,7 @@ JOIN (SELECT "series_key", count("value") AS "n", min("value") AS "min", {_quant
         about="The points of the main history. index counts those of a series from 0; change is relative to the point before, 0.08 is +8 %.",
         body=f"""SELECT {_columns(*_IDENTITY, *_POINT)},
        row_number() OVER (PARTITION BY "series_key" ORDER BY {_OLDEST_FIRST}) - 1 AS "index",
-       {_change('"before"')} AS "change", {_change('"first"')} AS "change_since_first"
+       {_change('"before"')} AS "change", {_change('"first"')} AS "change_since_first", {_RUN}
 FROM (SELECT *, lag("value") OVER points AS "before", first_value("value") OVER points AS "first"
       FROM (SELECT *, {_FINITE} AS "value" FROM {{results}} WHERE "main_history") AS medians
       WINDOW points AS (PARTITION BY "series_key", "value" IS NULL ORDER BY {_OLDEST_FIRST})) AS changes""",
