@@ -197,8 +197,11 @@ class TestDamage:
             ("findings", "id", lambda store: store.findings(every=True)),
             ("definitions", "pattern", lambda store: store.definitions()),
             ("exclusions", "run_key", lambda store: store.exclusion_reasons()),
+            ("commits", "commit", lambda store: store.commits()),
+            ("commits", "commit", lambda store: store.latest()),
+            ("commits", "dut_name", lambda store: store.trend("*")),
         ],
-        ids=["scans", "findings", "definitions", "exclusions"],
+        ids=["scans", "findings", "definitions", "exclusions", "commits", "history", "history of a device"],
     )
     def test_a_null(
         self, undamaged: Path, tmp_path: Path, table: str, column: str, read: Callable[[Database], object]

@@ -85,7 +85,8 @@ def known_commits(records: Iterable[Recorded]) -> dict[tuple[str, str], Recorded
 def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
     """Return the facts of every record of a commit, in the order in which they were written."""
     columns = [name if name != "parent" else "parents" for name in CommitFacts._fields if name != "merged"]
-    rows = cast("pl.DataFrame", pl.from_arrow(engine.open(COMMITS_TABLE).read(columns)))
+    read = ledger.whole(engine, COMMITS_TABLE, engine.open(COMMITS_TABLE).read(columns), RecordedCommit)
+    rows = cast("pl.DataFrame", pl.from_arrow(read))
     parents = pl.col("parents")
     several = pl.when(parents.list.len() > 1).then(parents.list.slice(1))
     # Columns of an older release are null where a record has a number.
@@ -148,7 +149,7 @@ def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -
     except StoreNotFoundError:
         return []
     if commits is None:
-        return from_table(table.rows(), RecordedCommit)
+        return from_table(ledger.whole(engine, COMMITS_TABLE, table.rows(), RecordedCommit), RecordedCommit)
     # A publish asks whether a clone has more to say of its commit, and then what a record of it would add.
     return engine.asked(f"records of the commits {sorted(commits)}", lambda: _of_commits(table, commits))
 

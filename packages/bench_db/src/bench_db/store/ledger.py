@@ -22,6 +22,8 @@ from bench_db.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    import pyarrow as pa
+
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
@@ -167,10 +169,15 @@ def records(engine: Engine, table: Table, record: type[Record]) -> list[Record]:
         rows = engine.open(table).rows()
     except StoreNotFoundError:
         return []
+    return from_table(whole(engine, table, rows, record), record)
+
+
+def whole(engine: Engine, table: Table, rows: pa.Table, record: type[Record]) -> pa.Table:
+    """Return rows that have each value which every record has; raise `CorruptStoreError` for others."""
     if lost := lacking(rows, record):
         message = (
             f"{engine.location}: records of {table.name} have no {lost[0]!r}, so the table is damaged; "
             "run 'bench-db store verify', or restore it from a copy"
         )
         raise CorruptStoreError(message)
-    return from_table(rows, record)
+    return rows
