@@ -362,6 +362,27 @@ class TestPublishMany:
         assert _content(database) == _content(target)
         assert database.verify().sound
 
+    def test_new_series_beside_others_of_the_batch(self, database: Database, target: Database) -> None:
+        run, results = publication(1)
+        tagged = [replace(result, tags={"gpu": "H100"}) for result in results]
+        entries = [Entry(run, results), Entry(replace(run, sha256="5" * 64), tagged), *_entries(2)]
+        single = [target.publish(entry.results, entry.run) for entry in entries]
+        assert any("beside others" in note for note in single[1].notes)
+        assert list(database.publish_many(entries)) == single
+        assert _content(database) == _content(target)
+
+    @pytest.mark.parametrize("name", ["\0", "a\0b"])
+    def test_names_that_no_filter_can_hold(self, database: Database, name: str) -> None:
+        """A run that Python made may have any texts, also a context that is no JSON."""
+        for number in (1, 2):
+            run, results = publication(number)
+            run = replace(run, context="", dut=replace(run.dut, version=f"{name}{number}"))
+            named = [replace(result, benchmark_name=name, dut=run.dut) for result in results]
+            assert database.publish(named, run).new == len(named)
+            assert database.publish(named, run).unchanged == len(named)
+        database.optimize()
+        assert database.verify().problems == ()
+
     def test_leftovers_of_the_batch_are_kept_when_asked(self, database: Database, target: Database) -> None:
         entries = _twins()
         single = [target.publish(entry.results, entry.run, keep_leftovers=True) for entry in entries]

@@ -219,7 +219,10 @@ def _runtimes(engine: Engine, keys: Collection[int]) -> dict[int, Runtime | None
 
 def runtime_of(context: str) -> Runtime | None:
     """Return what ran the benchmarks from the context of a run as JSON; None when the tool does not name it."""
-    facts = json.loads(context)
+    try:
+        facts = json.loads(context)
+    except ValueError:  # a run that Python made may have any text
+        return None
     for implementation, version in _PYTHON:
         if isinstance(number := _at(facts, version), str):
             return _runtime("python", f"{_at(facts, implementation) or 'Python'} {number}")
@@ -385,10 +388,12 @@ def neighbours(
     `results` are derived. `definitions` is called only when there are other series. Only the first few benchmarks are looked up, in
     the rollup where there is one: the answer is advice, and must not delay a publish.
     """
-    if not results:
+    # No filter can hold a NUL.
+    usable = [result for result in results if "\0" not in result.benchmark_name + result.dut.name]
+    if not usable:
         return []
-    names = list(dict.fromkeys(result.benchmark_name for result in results))[:NEIGHBOURS]
-    first = [result for result in results if result.benchmark_name in names]
+    names = list(dict.fromkeys(result.benchmark_name for result in usable))[:NEIGHBOURS]
+    first = [result for result in usable if result.benchmark_name in names]
     keys = [result.series_key for result in first]
     where = {"dut_name": first[0].dut.name, "benchmark_name": names}
     columns = (*IDENTITY, *MACHINE)

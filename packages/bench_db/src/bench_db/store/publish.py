@@ -235,8 +235,12 @@ class _Batch:
         return dataclasses.replace(found, beside=beside)
 
     def _neighbours(self, results: Sequence[Result]) -> list[tuple[str, str]]:
-        if any(result.series_key in self._begun for result in results[: known.NEIGHBOURS]):
+        first = results[: known.NEIGHBOURS]
+        if any(result.series_key in self._begun for result in first):
             return []
+        named = {(result.dut.name, result.benchmark_name) for result in first}
+        if any((one.dut.name, one.benchmark_name) in named for fresh in self._fresh for one in fresh.results):
+            self._store()  # what is not stored yet is not found
         return known.neighbours(self._engine, results, partial(history.defined, self._engine))
 
     def _store_alone(self, fresh: _Fresh) -> None:

@@ -509,6 +509,8 @@ def _fault_of_index(snapshot: Snapshot, leaf: str, name: str) -> Iterator[str]:
     """
     try:
         scanned = pl.DataFrame(snapshot.read((name, ROW_ID))).drop_nulls()
+        if scanned.schema[name] == pl.String:  # no filter can hold a NUL, so no reader asks for such a value
+            scanned = scanned.filter(~pl.col(name).str.contains("\0", literal=True))
         values = scanned[name].unique().sort()
         side = max(1, math.isqrt(len(values)))
         place = pl.DataFrame({name: values, "at": range(len(values))})
