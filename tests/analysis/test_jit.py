@@ -178,15 +178,33 @@ class TestKernel:
 
     @pytest.mark.parametrize("left", [0.0, 0.5])
     @pytest.mark.parametrize("ending", ["nbc", "nbi"])
-    def test_a_cache_that_is_cut_is_made_again(self, cache: Path, ending: str, left: float) -> None:
+    def test_a_cache_that_is_cut_is_made_again(
+        self, cache: Path, ending: str, left: float, caplog: pytest.LogCaptureFixture
+    ) -> None:
         doubling(200.0).machine(np.ones(3))
         (path,) = cache.rglob(f"*.{ending}")
         os.truncate(path, int(path.stat().st_size * left))
         kernel = doubling(5.0)
         assert kernel.form(np.ones(3)) == kernel.plain
+        assert "the cache of machine code is damaged and compiled again" in caplog.text
         assert doubling(200.0).machine(np.ones(3)).tolist() == [2.0, 2.0, 2.0]
         kernel = doubling(5.0)
         assert kernel.form(np.ones(3)) != kernel.plain
+
+    def test_a_cache_that_cannot_be_read_is_kept(self) -> None:
+        class Unreadable:
+            kept = True
+
+            def load_overload(self, *_wanted: object) -> object:
+                raise PermissionError
+
+            def flush(self) -> None:
+                self.kept = False
+
+        there = Unreadable()
+        with pytest.raises(PermissionError):
+            jit._sound(there)("types", "context")
+        assert there.kept
 
     def test_without_numba_long_work_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(jit, "find_spec", lambda _: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from array import array
@@ -25,6 +26,7 @@ Answer = TypeVar("Answer")
 # The compiled modules: the kernels and their imports from this package.
 SOURCES = ("*_kernel.py", "constants.py", "student.py", "jit.py")
 _COMPILER = Lock()
+_LOG = logging.getLogger(__name__)
 # Seconds of an idle core: to load Numba and cached machine code, and of a call that somebody may want to shorten.
 _LOADING, _SLOW = 0.4, 10.0
 _LARGEST_LOG = math.log(np.finfo(np.float64).max)
@@ -192,7 +194,10 @@ def _sound(cache: Any) -> Callable[..., Any]:
     def loaded(*wanted: object) -> Any:
         try:
             return load(*wanted)
-        except Exception:  # noqa: BLE001 unpickling raises anything
+        except (OSError, MemoryError):  # it could not be read, so nothing says that it is cut
+            raise
+        except Exception as error:  # noqa: BLE001 unpickling raises anything
+            _LOG.warning("the cache of machine code is damaged and compiled again: %s: %s", type(error).__name__, error)
             cache.flush()
             return None
 
