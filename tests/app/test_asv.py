@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bench_db as api
+from bench_db.app import exporters
 from bench_db.app.asv import _seconds
+from bench_db.report.store import export_text
 from tests.app.exporting import ABOUT, COMMIT, TIME, read_by
 from tests.cli.conftest import bench_db
 from tests.ingest.support import DATA
@@ -197,6 +199,17 @@ class TestOtherTools:
         )
         rate = again.scan().filter(pl.col("units") == "per_second").select("direction", "median").collect().rows()
         assert rate == [("higher", 3.0)]
+
+    def test_what_is_left_out_is_counted(self, tmp_path: Path) -> None:
+        """A run without a commit, and a result that was measured again, have no place in files of asv."""
+        store = api.connect(tmp_path / "store", create=True)
+        for number, commit in enumerate((COMMIT, COMMIT, None)):
+            about = {**ABOUT, "commit": commit, "dut_version": f"1.{number}"}
+            with store.record("d", **about, suite="s") as run:
+                run.add("f", number + 1, unit="s")
+        done = exporters.export(store, tmp_path / "out", "asv")
+        assert (sum(file.rows for file in done.files.values()), done.left_out) == (1, 2)
+        assert "2 of the results have no value in these files" in export_text(done)
 
     def test_a_combination_that_a_file_lacks_is_skipped(self, tmp_path: Path) -> None:
         store = api.connect(tmp_path / "store", create=True)

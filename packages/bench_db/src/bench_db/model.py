@@ -1266,13 +1266,15 @@ class PassedOver:
 class Export:
     """The result of an export: files by name, number of contents of artifacts, and contents missing in the store.
 
-    `passed_over` is what a salvage left out of it.
+    `passed_over` is what a salvage left out of it. `left_out` is the number of results of the chosen runs that have no value in the form
+    of another tool, such as failed ones, and in that of asv those without a commit.
     """
 
     files: dict[str, TableFile]
     artifacts: int
     missing: tuple[str, ...]
     passed_over: tuple[PassedOver, ...] = ()
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,8 @@ def export(source: Source, directory: Path, format_name: str, *, runs: Collectio
     except OSError as error:
         message = f"{directory}: cannot be written: {error.strerror or error}"
         raise UserError(message) from error
-    return Export(files=files, artifacts=0, missing=())
+    left_out = sum(run.results for run in records) - sum(file.rows for file in files.values())
+    return Export(files=files, artifacts=0, missing=(), left_out=max(0, left_out))
 
 
 def refuse_of_past(format_name: str, *, salvage: bool, as_of: object) -> None:

@@ -149,7 +149,9 @@ def export_text(done: Export) -> str:
         for name, f in done.files.items()
     ]
     written = table(("file", "rows", "size", "sha256"), cells, ("rows", "size"))
-    return f"{written}\n{done.artifacts:,} files of artifacts\n{passed_over_text(done)}".rstrip()
+    why = "failed, or without a place in this form (docs/formats.md)"
+    left_out = f"{done.left_out:,} of the results have no value in these files: {why}\n" if done.left_out else ""
+    return f"{written}\n{done.artifacts:,} files of artifacts\n{left_out}{passed_over_text(done)}".rstrip()
 
 
 def migration_text(steps: Sequence[StoreChange], *, dry_run: bool) -> str:
