@@ -536,7 +536,7 @@ class Delivery:
         error, provenance = pending.error, Provenance(**stated, measured_at=pending.began)
         outputs, kept = [self.outbox.directory / path for path in pending.outputs], 0
         # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
-        say = partial(self._say, pending.suite)
+        say = partial(say_once, self.said, self.say, pending.suite)
         for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
                 written = runner.Written(tuple(together))
@@ -554,11 +554,6 @@ class Delivery:
         if pending.attempt > 1:
             self._replace_failures(pending, failed)
         return error, kept
-
-    def _say(self, suite: str, line: str) -> None:
-        if (named := f"{suite}: {line}") not in self.said:
-            self.said.add(named)
-            self.say(visible(named))
 
     def _store(self, run: Run, results: Sequence[Result]) -> Published:
         run = replace(run, default_branch=self.default_branch or run.default_branch)
@@ -638,6 +633,13 @@ def readings(
         reason = "no benchmark in it could be read"
         raise UnreadableOutputError(reason, file=", ".join(path.name for path in files or written.outputs))
     return full
+
+
+def say_once(said: set[str], say: Callable[[str], None], suite: str, line: str) -> None:
+    """Say a line about the outputs of a suite, unless it was said: the next commit or round has the same."""
+    if (named := f"{suite}: {line}") not in said:
+        said.add(named)
+        say(visible(named))
 
 
 def _links(directory: Path) -> list[Path]:

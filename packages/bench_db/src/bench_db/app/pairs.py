@@ -20,7 +20,7 @@ from msgspec import structs
 from bench_db.analysis.pairs import Claim, Judged, Look, Round, confirm, judge, schedule
 from bench_db.app import compare
 from bench_db.app.answers import Answer, frame_of
-from bench_db.app.backfill import check_suites, readings
+from bench_db.app.backfill import check_suites, readings, say_once
 from bench_db.app.configuration import configuration, formats_of, root_of
 from bench_db.app.database import opened
 from bench_db.app.gate import FLAGGED
@@ -518,7 +518,13 @@ class _Measuring:
             return []
         provenance = self._provenance(slot)
         suite, declared = self.config.suite[slot.suite], formats_of(self.config)
-        return readings(slot.written, provenance, suite.format, declared, partial(self._say_once, slot.suite))
+        return readings(
+            slot.written,
+            provenance,
+            suite.format,
+            declared,
+            partial(say_once, self.said, self.progress.say, slot.suite),
+        )
 
     def _provenance(self, slot: Slot) -> Provenance:
         """Return what is known of a slot; for the header of a run with all that git and CI know, which takes some processes."""
@@ -571,11 +577,6 @@ class _Measuring:
 
     def _say(self, line: str) -> None:
         self.progress.say(visible(line))
-
-    def _say_once(self, suite: str, line: str) -> None:
-        if (named := f"{suite}: {line}") not in self.said:
-            self.said.add(named)
-            self._say(named)
 
     # -- between rounds
 
