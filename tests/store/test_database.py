@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import lance
 import polars as pl
 import pytest
 
@@ -106,6 +107,16 @@ class TestOpen:
             with pytest.raises(BenchDbError):
                 connect(tmp_path / "file", create=create)
         assert (tmp_path / "file").read_text() == "hello"
+
+    @pytest.mark.parametrize("name", ["file", "file/below"])
+    def test_a_file_is_refused_without_asking_lance(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Lance tries again for two seconds before it says that it cannot list a directory."""
+        asked: list[object] = []
+        monkeypatch.setattr(lance, "dataset", lambda *arguments, **_: asked.append(arguments))
+        (tmp_path / "file").write_text("hello")
+        with pytest.raises(BenchDbError, match="is a file, or below one"):
+            connect(tmp_path / name)
+        assert asked == []
 
     def test_a_relative_place_a_home_and_a_file_address(self, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(filled.parent)

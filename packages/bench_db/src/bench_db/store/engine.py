@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -789,6 +790,10 @@ class Engine:
             self._just_opened[table.name] = time.monotonic(), dataset
 
     def _open(self, table: Table, version: int | str | None) -> lance.LanceDataset:
+        if self.bucket is None:
+            # Lance tries for two seconds before it says that a directory cannot be listed.
+            with suppress(FileNotFoundError), os.scandir(self.location.child(table.directory)):
+                pass
         return lance.dataset(
             self.location.child(table.directory), version, storage_options=self._options, session=self._session
         )
