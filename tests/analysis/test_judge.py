@@ -318,6 +318,7 @@ class TestOneGo:
 class TestAmongManySeries:
     """The rate of false alarms is that of a commit, however many series it has; what is clear is found among many, too."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("noise", [0.01, 0.03])
     def test_few_unchanged_commits_have_a_verdict(self, noise: float) -> None:
         moved = [

@@ -229,6 +229,7 @@ class TestGoodArguments:
         found = dict(annotations_of(FUNCTIONS[name]))
         assert found["as_of"] == "AsOf | None"
 
+    @pytest.mark.slow
     def test_in_a_process_that_imported_nothing_else(self) -> None:
         """The annotations of a function name what its module imports for type checkers alone, and nobody may have imported it yet."""
         code = """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench_db.app.bisect import Bisected
     from tests.support.histories import History
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 SCRIPT = 'print(\'{"results": [{"benchmark_name": "sum", "values_ns": [%d, %d, %d]}]}\')'
 

@@ -192,6 +192,7 @@ class TestCopyTo:
         assert backup.list_stores() == ["my_exp:1.0", "renamed"]
         assert backup.for_store("renamed").connect().latest().height == 2
 
+    @pytest.mark.slow
     def test_to_a_bucket_and_back(self, collection: FilePlace, tmp_path: Path, bucket_uri: str) -> None:
         bucket = place(bucket_uri)
         assert isinstance(bucket, S3Place)

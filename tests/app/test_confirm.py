@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bench_db.app.gate import Gate
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 BASE, HEAD, _ = PairSide
 COMMITS = 12

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import bench_db
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class TestDoctor:
         said = found.document["checks"][4]["finding"]
         assert said.startswith("1 dated after they were measured, such as 222222222 of 2023-11-15 22:13 UTC; ")
 
+    @pytest.mark.slow
     def test_a_failed_check(self, tmp_path: Path) -> None:
         found = bench_db.doctor(tmp_path / ("x" * 300))
         assert not found.healthy

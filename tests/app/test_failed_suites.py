@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.support.github_server import FakeGitHub
     from tests.support.receivers import FakeReceiver
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 LOG = "exit code 101\nthread 'main' panicked\n```\nend of the log"
 

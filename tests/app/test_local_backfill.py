@@ -274,6 +274,7 @@ class TestSetUp:
         setup = f"setup = [{json.dumps(command)}]\nformat"
         (directory / "bench-db.toml").write_text(config().replace("format", setup))
 
+    @pytest.mark.slow
     def test_it_stops_says_so_and_resumes(self, tmp_path: Path) -> None:
         _, shas = grow(tmp_path, 8)
         self.failing(tmp_path, "{python} -c \"import os, sys; sys.exit(f'{os.getcwd()}: no target')\"")

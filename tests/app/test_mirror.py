@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from tests.support.postgres_server import Postgres
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 # Runs of the store that is mirrored.
 RUNS = 14

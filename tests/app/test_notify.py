@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.support.github_server import FakeGitHub
     from tests.support.receivers import FakeMail, FakeReceiver
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 FINDINGS, COMMITS = 1_000, 25
 NOW = 1_790_000_000

@@ -538,6 +538,7 @@ def answered(store: Path, paths: list[Path], **how: Any) -> tuple[Publication | 
     return answer, [sorted(map(repr, rows)) for rows in tables]
 
 
+@pytest.mark.slow
 @pytest.mark.campaign("laws")
 @pytest.mark.parametrize("case", rounds("laws", range(2), full=range(100)))
 def test_the_answer_is_that_of_parsing(

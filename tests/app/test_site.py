@@ -458,6 +458,7 @@ class TestAsNew:
                 site(store, here / f"new {number}", at=0)
                 assert contents(here / "kept") == contents(here / f"new {number}"), change.__name__
 
+    @pytest.mark.slow
     def test_after_each_change(self, tmp_path: Path) -> None:
         """Each kind of change changes files, and one of a pull request its own: its points, the list of them, and the page that names the list."""
         store = connect(tmp_path / "store", create=True)

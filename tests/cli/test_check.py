@@ -62,6 +62,7 @@ class TestConfirm:
         store.set_baseline(Baseline(name="main", commit=history.git("rev-parse", "HEAD"), set_at=FIRST))
         return history
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize(("code", "exit_code", "outcome"), [(125, 1, "confirmed"), (100, 0, "not confirmed")])
     def test_a_regression_and_a_spike(
         self, history: History, tmp_path: Path, code: int, exit_code: int, outcome: str

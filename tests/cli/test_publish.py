@@ -449,6 +449,7 @@ class TestHistory:
         stated = ("--dut-name", "d", "--dut-timestamp", "1700000000", "--test-bed-name", "ci")
         return [*stated, "--commit-from", "-([0-9a-f]+)[.]json", "--store", str(store), "--output", "json"]
 
+    @pytest.mark.slow
     def test_killed(self, files: Path, tmp_path: Path) -> None:
         store = tmp_path / "store"
         command = [sys.executable, "-c", _SMALL_BATCHES, "publish", str(files), *self.flags(store)]

@@ -43,6 +43,7 @@ class TestRenderers:
         assert (answer.returncode, answer.stdout) == (2, "")
         assert "'table' is not one of 'text', 'json', 'names'" in answer.stderr
 
+    @pytest.mark.slow
     def test_the_whole_document(self, tmp_path: Path, site: Path) -> None:
         install(site, declaring(plugins.RENDERERS, "plain", "other:plain"), other="import json\nplain = json.dumps\n")
         for words in (("check",), ("latest", "--benchmark", "g"), ("store", "info")):

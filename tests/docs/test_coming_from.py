@@ -40,6 +40,7 @@ def place(tmp_path: Path) -> Path:
 class TestComingFrom:
     """Each import adds the history once."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("tool", ["calibrax", "metalab", "mltraq", "InferenceX"])
     def test_examples(self, tmp_path: Path, tool: str, postgres: Postgres) -> None:
         """The examples in Python print what the page shows, one after another in one directory."""

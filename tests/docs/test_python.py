@@ -15,6 +15,7 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 class TestPython:
     """Every example of docs/python.md runs, in order, on a real store; every public name is on the page."""
 
+    @pytest.mark.slow
     def test_examples_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         text = PAGE.read_text("utf-8")

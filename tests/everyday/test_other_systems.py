@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.support.s3_server import S3Server
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 DAY = 86_400
 FIRST = 1_780_000_000

@@ -169,6 +169,7 @@ class TestRefused:
     def test_compressed_zeros(self) -> None:
         assert zlib.decompress(compressed_zeros(3)) == bytes(3 << 20)
 
+    @pytest.mark.slow
     def test_bombs(self, tmp_path: Path) -> None:
         value: list[Any] = ["lol"]
         for _ in range(40):

@@ -15,7 +15,7 @@ from tests.report.examples import commit_of
 if TYPE_CHECKING:
     from tests.report.browsing import Visit
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 
 class TestAddress:

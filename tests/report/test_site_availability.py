@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 HOSTILE = "</script><b>"
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 FRAMEWORK = ("framework", "precision")
 HOSTILE = {("</script><b>", "fp4", 1): (1, 1), ("\x1b[31m", "fp4", 1): (2, 2), ("\\x1b[31m", "fp4", 1): (3, 1)}

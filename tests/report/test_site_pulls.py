@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench_db.report.site.contract import SiteContent
     from tests.report.browsing import Visit
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 MAIN, STEP, AT = 30, 20, 24
 HEAD = "d" * 40

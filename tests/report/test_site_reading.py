@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 SHADES = {

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     To = Callable[..., Mirrored]
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 RUNS = 14
 Counts = tuple[int, int, int]

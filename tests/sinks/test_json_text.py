@@ -42,6 +42,7 @@ class TestStorable:
         deep = "[" * 100_000 + "]" * 100_000
         assert [json.loads(text) for text in storable(pl.Series([deep, LONG]))] == [deep, LONG]
 
+    @pytest.mark.slow
     def test_the_server_takes_them(self, postgres: Postgres) -> None:
         texts = storable(pl.Series([*(text for text, _ in self.CASES), "[" * 100_000, LONG]))
         for text in texts:

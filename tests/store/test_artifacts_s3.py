@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.support.s3_server import S3Server
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 _PUT = frozenset({"PUT"})
 _POST = frozenset({"POST"})

@@ -109,7 +109,9 @@ class TestOpen:
         assert (tmp_path / "file").read_text() == "hello"
 
     @pytest.mark.parametrize("name", ["file", "file/below"])
-    def test_a_file_is_refused_without_asking_lance(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def test_a_file_is_refused_without_asking_lance(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
         """Lance tries again for two seconds before it says that it cannot list a directory."""
         asked: list[object] = []
         monkeypatch.setattr(lance, "dataset", lambda *arguments, **_: asked.append(arguments))
@@ -184,6 +186,7 @@ class TestDamage:
 class TestRefused:
     """A place that refuses us is unavailable, which is neither empty nor corrupt."""
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("create", ["open", "create"])
     @pytest.mark.parametrize("closed", [0o000, 0o555])
     def test_permission(self, reachable: Path, create: str, closed: int) -> None:

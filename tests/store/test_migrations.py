@@ -78,6 +78,7 @@ class TestRelease:
     def test_the_present_code(self, tmp_path: Path) -> None:
         assert ran(ROOT / "packages" / "bench_db" / "src", CHECK, RELEASE, tmp_path) == "plain"
 
+    @pytest.mark.slow
     def test_with_columns_added(self, later: Path, tmp_path: Path) -> None:
         """To add a nullable column touches one module, `bench_db.model`."""
         assert ran(later, CHECK, RELEASE, tmp_path) == "added"

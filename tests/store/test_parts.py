@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Fragment, Snapshot
     from tests.support.s3_server import S3Server
 
+pytestmark = pytest.mark.sample(1)
+
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -93,6 +93,7 @@ class TestBucket:
             f"{unquote(prefix).replace('#', '').strip('/')}/".lstrip("/")
         }
 
+    @pytest.mark.slow
     def test_a_bucket_with_a_thousand_other_directories(self, bucket_uri: str, server: S3Server) -> None:
         bucket = bucket_uri.split("/")[2]
         for number in range(1001):
@@ -239,6 +240,7 @@ class TestFaults:
         proxy.inject()
         assert _complete(faulty_uri, 3)
 
+    @pytest.mark.slow
     def test_a_failed_publish_is_completed_by_the_next(self, faulty_uri: str, proxy: FaultProxy) -> None:
         database = connect(faulty_uri, create=True)
         proxy.inject(FaultRule(fault=Fault.RESET, methods=_PUT, path=r"results\.lance"))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench_db.store.versions import AsOf
     from tests.support.s3_server import S3Server
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 # Bytes of a bitmap: it has 16 before the first numbers, and the last is that of numbers near 65,535.
 _CHANGED = {"another beginning": [0], "a number less": [16], "a number outside": [16, -1]}

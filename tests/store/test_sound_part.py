@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import Transfer
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 LOST = damage.RUNS - 1  # the newest run, alone in its data file
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 
 _READY_SECONDS = 60

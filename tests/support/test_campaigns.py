@@ -23,6 +23,7 @@ class TestCampaigns:
     def test_the_suite_has_a_few_cases(self) -> None:
         assert rounds("kills", 3, full=99) == 3
 
+    @pytest.mark.slow
     def test_a_campaign_runs_its_own_tests_alone(self) -> None:
         assert "TestKilled" in collected("--campaign", "kills")
         assert "TestKilled" not in collected("--campaign", "clocks")

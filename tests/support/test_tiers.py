@@ -27,19 +27,31 @@ def test_few(number): pass
 class TestWhole:
     def test_life(self): pass
 """
-SLOW = {"test_slow", "test_place[bucket]", "test_few[2]", "test_life"}
-QUICK = {"test_quick", "test_place[directory]", "test_few[0]", "test_few[1]"}
+SAMPLE = """
+import pytest
+
+pytestmark = pytest.mark.sample(2)
+
+@pytest.mark.parametrize("letter", "ab")
+def test_letter(letter): pass
+
+def test_third(): pass
+"""
+SLOW = {"test_slow", "test_place[bucket]", "test_few[2]", "test_life", "test_third"}
+QUICK = {"test_quick", "test_place[directory]", "test_few[0]", "test_few[1]", "test_letter[a]", "test_letter[b]"}
 WORKERS = ["-p", "xdist", "-n2"]
-NOTE = "4 slow tests were left out: `uv run pytest -m slow` runs them."
+NOTE = "5 slow tests were left out: `uv run pytest -m slow` runs them."
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite of eight tests, of which four are slow."""
+    """A suite of eleven tests, of which five are slow."""
     directory = tmp_path_factory.mktemp("tiers")
     (directory / "tests").mkdir()
     (directory / "tests" / "test_a.py").write_text(MODULE, "utf-8")
-    (directory / "pytest.ini").write_text("[pytest]\ntestpaths = tests\nmarkers =\n    few\n    slow\n", "utf-8")
+    (directory / "tests" / "test_b.py").write_text(SAMPLE, "utf-8")
+    markers = "\n    few\n    sample\n    slow"
+    (directory / "pytest.ini").write_text(f"[pytest]\ntestpaths = tests\nmarkers ={markers}\n", "utf-8")
     return directory
 
 
@@ -71,12 +83,13 @@ class TestTiers:
         assert passed(output) == SLOW
         assert "left out" not in output
 
-    @pytest.mark.parametrize("named", ["tests", "tests/test_a.py"])
-    def test_a_path_runs_both(self, suite: Path, named: str) -> None:
-        output = run(suite, named)
+    @pytest.mark.parametrize("named", [["tests"], ["tests/test_a.py", "tests/test_b.py"]])
+    def test_a_path_runs_both(self, suite: Path, named: list[str]) -> None:
+        output = run(suite, *named)
         assert passed(output) == QUICK | SLOW
         assert "left out" not in output
 
+    @pytest.mark.slow
     def test_workers_run_both_of_a_path(self, suite: Path) -> None:
         assert passed(run(suite, *WORKERS, "tests")) == QUICK | SLOW
 

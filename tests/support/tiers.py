@@ -1,6 +1,7 @@
 """The two tiers of the suite: `uv run pytest` runs the first, `uv run pytest -m slow` runs the second.
 
-A test that is marked `slow` is in the second tier. So are the cases of a parametrized test that is marked `few`, except the first ones.
+A test that is marked `slow` is in the second tier. So are the cases of a parametrized test that is marked `few`, except the first ones, and
+the tests of a module that is marked `sample`, except the first ones.
 Whoever names tests, by a path, an expression or a campaign, gets them from both tiers.
 """
 
@@ -14,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SLOW, FEW = "slow", "few"
+SLOW, FEW, SAMPLE = "slow", "few", "sample"
 # options that choose tests: an expression, a marker, the failures of the last run, a campaign
 CHOOSING = ("keyword", "markexpr", "lf", "campaign")
 _LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
@@ -38,9 +39,14 @@ def in_tiers(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pyte
 
 
 def mark_cases(items: Iterable[pytest.Item]) -> None:
-    """Mark the cases slow that a test marked `few` has beyond the number it names."""
+    """Mark the cases slow that a test marked `few` has beyond the number it names, and the tests that a module marked `sample` has."""
     seen: Counter[str] = Counter()
     for item in items:
+        if sample := item.get_closest_marker(SAMPLE):
+            module = item.nodeid.partition("::")[0]
+            seen[module] += 1
+            if seen[module] > sample.args[0]:
+                item.add_marker(SLOW)
         if few := item.get_closest_marker(FEW):
             test = item.nodeid.removesuffix(item.name) + getattr(item, "originalname", item.name)
             seen[test] += 1

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # `gh api` as far as it is used: fields of -F are numbers, or files when they begin with @, those of -f are texts as they are.
 GH = """
 import json, os, pathlib, sys
+
+pytestmark = pytest.mark.sample(1)
 api, path, *words = sys.argv[1:]
 document, method = {}, "GET"
 while words:
