@@ -7,10 +7,11 @@ import lance
 import pytest
 
 from bench_db.errors import CorruptStoreError
-from bench_db.model import Baseline, Finding, Notification, NotificationStep, State
-from bench_db.store import ledger
+from bench_db.model import Artifact, Baseline, Finding, Notification, NotificationStep, State
+from bench_db.store import history, ledger
 from bench_db.store.database import connect
 from bench_db.store.tables import BASELINES_TABLE, TABLES
+from tests.strategies import commit_of, publication
 from tests.support import damage
 
 if TYPE_CHECKING:
@@ -187,22 +188,38 @@ class TestNotifications:
         assert [record.state for record in database.finding_history()] == [State.OPEN, State.FIXED]
 
 
+def _publish_again(store: Database) -> None:
+    run, results = publication(1, place="again")
+    store.publish(results, run)
+
+
+_LOG = {"kind": "log", "name": "1.log", "added_at": 1}
+_READERS: dict[str, tuple[str, str, Callable[[Database], object]]] = {
+    "scans": ("scans", "at", lambda store: store.scans()),
+    "parts of scans": ("scans", "part", lambda store: store.scans()),
+    "findings": ("findings", "id", lambda store: store.findings(every=True)),
+    "definitions": ("definitions", "pattern", lambda store: store.definitions()),
+    "exclusions": ("exclusions", "run_key", lambda store: store.exclusion_reasons()),
+    "commits": ("commits", "commit", lambda store: store.commits()),
+    "history": ("commits", "commit", lambda store: store.latest()),
+    "history of a device": ("commits", "dut_name", lambda store: store.trend("*")),
+    "parents": ("commits", "parents", lambda store: store.trend("*")),
+    "some commits": ("commits", "commit", lambda store: history.records_of_commits(store._engine, {commit_of(1)})),
+    "devices of some": ("commits", "dut_name", lambda store: history.records_of_commits(store._engine, {commit_of(1)})),
+    "a publish": ("commits", "commit", lambda store: _publish_again(store)),
+    "artifacts": ("artifacts", "name", lambda store: store.artifacts()),
+    "artifacts of a kind": ("artifacts", "kind", lambda store: store.artifacts(kind="log")),
+    "checksums": ("artifacts", "sha256", lambda store: store.artifacts(kind="log")),
+    "a checksum": ("artifacts", "sha256", lambda store: store.get_artifact("0" * 64, "never written")),
+    "a deletion": ("artifacts", "sha256", lambda store: store.delete_artifacts([Artifact(**_LOG)])),  # type: ignore[arg-type]
+    "a file that is put again": ("artifacts", "sha256", lambda store: store.put_artifact(b"a log\n" * 50, **_LOG)),  # type: ignore[arg-type]
+}
+
+
 class TestDamage:
     """A record without a value that each has is an error of bench_db, which names the table and the column."""
 
-    @pytest.mark.parametrize(
-        ("table", "column", "read"),
-        [
-            ("scans", "at", lambda store: store.scans()),
-            ("findings", "id", lambda store: store.findings(every=True)),
-            ("definitions", "pattern", lambda store: store.definitions()),
-            ("exclusions", "run_key", lambda store: store.exclusion_reasons()),
-            ("commits", "commit", lambda store: store.commits()),
-            ("commits", "commit", lambda store: store.latest()),
-            ("commits", "dut_name", lambda store: store.trend("*")),
-        ],
-        ids=["scans", "findings", "definitions", "exclusions", "commits", "history", "history of a device"],
-    )
+    @pytest.mark.parametrize(("table", "column", "read"), _READERS.values(), ids=_READERS)
     def test_a_null(
         self, undamaged: Path, tmp_path: Path, table: str, column: str, read: Callable[[Database], object]
     ) -> None:
@@ -214,5 +231,5 @@ class TestDamage:
 
     def test_a_column_of_a_later_release_may_be_null(self, undamaged: Path, tmp_path: Path) -> None:
         store = damage.copied(undamaged, tmp_path / "store")
-        lance.dataset(store / "scans.lance").update({"part": "NULL"})
-        assert len(connect(store).scans()) == 2
+        lance.dataset(store / "findings.lance").update({"kind": "NULL", "evidence": "NULL"})
+        assert len(connect(store).findings(every=True)) == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -50,6 +50,9 @@ _SCHEME, _SCHEME_BITS = np.uint64(1), np.uint64(7)
 _UNSUMMED = frozenset({ROW_CHECKSUM, "values"})
 # From so many rows on, finding the different texts first is faster than hashing each.
 _MANY = 1024
+
+# A null in a column of these reads as a collection without members.
+_COLLECTIONS = frozenset({Mapping, tuple})
 
 _Hashes = npt.NDArray[np.uint64]
 _PLAIN: dict[object, pa.DataType] = {
@@ -175,17 +178,13 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
     return [record(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
 
-def lacking(table: pa.Table, record: type[Record]) -> list[str]:
-    """Return the columns with a null where a field of the record must have a value, which every release has written."""
-    empty = {Mapping, tuple}  # null reads as a collection without members
+def valued(record: type[Record], written: Collection[str]) -> list[str]:
+    """Return the fields of a record that have a value in each row: of the columns `written` by every release, and those without a default."""
     return [
         name
         for name, hint in _hints(record).items()
-        if name in table.column_names
-        and table[name].null_count
-        and not _is_optional(hint)
-        and name not in _defaults(record)
-        and get_origin(hint) not in empty
+        if not _is_optional(hint)
+        and (name in written or not (name in _defaults(record) or get_origin(hint) in _COLLECTIONS))
     ]
 
 

@@ -16,7 +16,7 @@ from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
 from bench_db.model import Artifact, Deleted, Put
 from bench_db.query.selection import of_commit
 from bench_db.rules import RULES
-from bench_db.store import atomic, content, named
+from bench_db.store import atomic, content, ledger, named
 from bench_db.store.filters import condition, lance_filter
 from bench_db.store.tables import ARTIFACTS_TABLE
 
@@ -125,8 +125,11 @@ def _where(engine: Engine, predicate: pl.Expr) -> list[Artifact]:
         records = engine.open(ARTIFACTS_TABLE)
     except StoreNotFoundError:
         return []
-    rows = pl.DataFrame(records.read(ARTIFACTS_TABLE.leaves, lance_filter(predicate, records.leaves)))
-    return from_table(rows.filter(predicate).to_arrow(), Artifact)
+    where = ledger.or_lost(
+        lance_filter(predicate, records.leaves), predicate.meta.root_names(), ARTIFACTS_TABLE, Artifact
+    )
+    rows = ledger.whole(engine, ARTIFACTS_TABLE, records.read(ARTIFACTS_TABLE.leaves, where), Artifact)
+    return from_table(pl.DataFrame(rows).filter(predicate).to_arrow(), Artifact)
 
 
 def get(engine: Engine, sha256: str, path: Path) -> Artifact:

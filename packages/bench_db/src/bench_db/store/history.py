@@ -89,8 +89,7 @@ def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
     rows = cast("pl.DataFrame", pl.from_arrow(read))
     parents = pl.col("parents")
     several = pl.when(parents.list.len() > 1).then(parents.list.slice(1))
-    # Columns of an older release are null where a record has a number.
-    rows = rows.with_columns(pl.col("time", "recorded_at").fill_null(0), parents.list.first(), merged=several)
+    rows = rows.with_columns(parents.list.first(), merged=several)
     # An empty list for each commit would make Python collect garbage.
     values = {column.name: column.to_list() for column in rows}
     values["merged"] = [() if merged is None else merged for merged in values["merged"]]
@@ -151,14 +150,18 @@ def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -
     if commits is None:
         return from_table(ledger.whole(engine, COMMITS_TABLE, table.rows(), RecordedCommit), RecordedCommit)
     # A publish asks whether a clone has more to say of its commit, and then what a record of it would add.
-    return engine.asked(f"records of the commits {sorted(commits)}", lambda: _of_commits(table, commits))
+    return engine.asked(f"records of the commits {sorted(commits)}", lambda: _of_commits(engine, table, commits))
 
 
-def _of_commits(table: Snapshot, commits: Collection[str]) -> list[RecordedCommit]:
+def _of_commits(engine: Engine, table: Snapshot, commits: Collection[str]) -> list[RecordedCommit]:
     # Most commits are new, and a filter that reads no other column is cheaper.
-    where = condition("commit", commits if len(commits) > 1 else next(iter(commits)))
+    wanted = condition("commit", commits if len(commits) > 1 else next(iter(commits)))
+    where = ledger.or_lost(wanted, ["commit"], COMMITS_TABLE, RecordedCommit)
     found = table.read((ROW_ID,), where)[ROW_ID].to_pylist()
-    return from_table(table.take(found, COMMITS_TABLE.schema.names), RecordedCommit) if found else []
+    if not found:
+        return []
+    rows = ledger.whole(engine, COMMITS_TABLE, table.take(found, COMMITS_TABLE.schema.names), RecordedCommit)
+    return from_table(rows, RecordedCommit)
 
 
 def exclusions(engine: Engine) -> list[Exclusion]:
