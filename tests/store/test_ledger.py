@@ -206,7 +206,7 @@ _READERS: dict[str, tuple[str, str, Callable[[Database], object]]] = {
     "parents": ("commits", "parents", lambda store: store.trend("*")),
     "some commits": ("commits", "commit", lambda store: history.records_of_commits(store._engine, {commit_of(1)})),
     "devices of some": ("commits", "dut_name", lambda store: history.records_of_commits(store._engine, {commit_of(1)})),
-    "a publish": ("commits", "commit", lambda store: _publish_again(store)),
+    "a publish": ("commits", "commit", _publish_again),
     "artifacts": ("artifacts", "name", lambda store: store.artifacts()),
     "artifacts of a kind": ("artifacts", "kind", lambda store: store.artifacts(kind="log")),
     "checksums": ("artifacts", "sha256", lambda store: store.artifacts(kind="log")),
