@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -16,8 +17,10 @@ from bench_db import connect
 from bench_db.rules import RULES
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow, started
+from tests.support.campaigns import rounds
 from tests.support.processes import until_running_below
 
+_KILLS = rounds("kills", 2, full=40)
 SLEEPS = '[suite.sleeps]\nbenchmark = "sleep 60"\nstdout = "o"\n'
 
 
@@ -77,6 +80,30 @@ class TestStopped:
             running.send_signal(signal.SIGHUP)
             said = running.communicate()[0]
         assert (running.returncode, "1 failed" in said) == (1, True)
+
+
+@pytest.mark.slow
+@pytest.mark.campaign("kills")
+class TestKilled:
+    """kill -9 at random moments, again and again: what the journal calls measured is in the store, and at the end each commit is, once."""
+
+    def test_again_and_again(self, tmp_path: Path) -> None:
+        random, (history, shas) = Random(19), grow(tmp_path, 2 * _KILLS)
+        trees = tmp_path / ".bench-db" / "trees"
+        for _ in range(_KILLS):
+            with started(tmp_path) as running:
+                assert until_running_below(trees, any_=True)
+                time.sleep(random.uniform(0, 1))
+                running.kill()
+            assert running.returncode == -signal.SIGKILL
+            assert until_running_below(trees, any_=False, seconds=10) == set()
+            measured = {entry["commit"] for entry in journal(tmp_path) if entry["state"] == "succeeded"}
+            assert measured <= set(published(tmp_path))
+        assert {entry["state"] for entry in backfill(tmp_path)["ended"]} <= {"succeeded"}
+        store = connect(tmp_path / "store")
+        assert sorted(store.scan().collect()["commit"]) == published(tmp_path) == sorted(shas)
+        assert store.verify().sound
+        assert history.git("worktree", "list").count("\n") == 0
 
 
 @pytest.mark.slow

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.few(1)
 
 _ROWS = 20
 _READY_SECONDS = 60
-_KILLS = rounds("kills", 6, full=100)
-_REPLACEMENTS = rounds("kills", 4, full=60)
-_STREAMS = rounds("kills", 3, full=100)
-_DECISIONS = rounds("kills", 3, full=100)
+_KILLS = rounds("kills", 6, full=150)
+_REPLACEMENTS = rounds("kills", 4, full=80)
+_STREAMS = rounds("kills", 3, full=150)
+_DECISIONS = rounds("kills", 3, full=150)
 
 
 def _kill_one(uri: str, start: int, random: Random, work: Callable[..., None], **options: object) -> list[int]:

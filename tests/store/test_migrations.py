@@ -276,7 +276,7 @@ class TestContentKeys:
         expected.migrate()
         store, random = releases.unpacked(RELEASE, tmp_path / "killed"), Random(5)
         context = forks()
-        for _ in range(rounds("kills", 3, full=60)):
+        for _ in range(rounds("kills", 3, full=80)):
             ready, theirs = context.Pipe(duplex=False)
             child = context.Process(target=migrate_slowly, args=(theirs, str(store)))
             child.start()

@@ -85,7 +85,7 @@ class TestKilled:
     def test_put(self, tmp_path: Path) -> None:
         database, random = connect(tmp_path / "store", create=True), Random(3)
         acknowledged: set[int] = set()
-        for _ in range(rounds("kills", 3, full=60)):
+        for _ in range(rounds("kills", 3, full=80)):
             acknowledged.update(
                 _killed(carriers.put_until_killed, database.uri, steps=1, seconds=random.uniform(0, 0.2))
             )
@@ -109,7 +109,7 @@ class TestKilled:
         if way == "import":
             origin.export_to(tmp_path / "out")
         counted = set()
-        targets = [str(tmp_path / f"target{number}") for number in range(2 * rounds("kills", 1, full=10))]
+        targets = [str(tmp_path / f"target{number}") for number in range(2 * rounds("kills", 1, full=12))]
         for odd, even in zip(targets[::2], targets[1::2], strict=True):
             # few enough for either target that there is still something to copy
             for steps in (1, 2, 4, 1, 3, 0):
