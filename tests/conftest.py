@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from xdist.scheduler import LoadScopeScheduling
 
 from bench_db.ci.environment import SERVICE_VARIABLES
+from bench_db.store import projection
 from tests.report.browsing import chromium
 from tests.support.campaigns import CAMPAIGNS, choose, rounds
 from tests.support.clocks import Slept
@@ -83,6 +84,14 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     alone, then = (one is not None and one.get_closest_marker("alone") is not None for one in (item, nextitem))
     with item.config.stash[_TURNS].take(common_directory(factory), alone=alone, next_alone=then):
         return (yield)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _levels_of_small_stores() -> Iterator[None]:
+    """Give the small stores of the tests levels of the projection, as large ones and those in buckets have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projection, "_LEAST_ROWS", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

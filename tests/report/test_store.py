@@ -54,7 +54,7 @@ class TestInfo:
             "tags: release = 40",
             "maintenance: due at the next publish",
             "migrations: two, three; see 'bench-db store migrate --dry-run'",
-            "history projection: none, so histories are read from the results; the next maintenance makes it",
+            "history projection: none, so histories are read from the results; maintenance makes it where there are many",
         ]
 
     def test_nothing_due(self) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import pytest
 
 from bench_db.errors import StoreUnavailableError, UserError
-from bench_db.store import indexes, maintain
+from bench_db.store import indexes, maintain, projection
 from bench_db.store.database import connect
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, StoredFile
 from tests.strategies import commit_of, publication
 from tests.support.rights import as_nobody
 from tests.support.vanishing import Vanishing
@@ -93,6 +93,19 @@ class TestOptimize:
         database.optimize()
         dataset = database._engine.open(RESULTS_TABLE).dataset
         assert (then in {version["version"] for version in dataset.versions()}) is kept
+
+    def test_the_projection_takes_room_for_versions(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A table of 1.2 times the bytes of its newest version is not large, and with levels of half as many it is."""
+        _publish(database, 12)
+        newest = sum(fragment.bytes for fragment in database._engine.open(RESULTS_TABLE).fragments())
+        monkeypatch.setattr(maintain, "_SMALL_BYTES", 0)
+        files = {"data/one": StoredFile(int(1.2 * newest), 0.0)}
+        monkeypatch.setattr(type(database._engine), "files", lambda *_: files)
+        found = []
+        for levels in (0, newest // 5, newest // 2):
+            monkeypatch.setattr(projection, "listed_bytes", lambda _, levels=levels: levels)
+            found.append(maintain._is_large(database._engine, RESULTS_TABLE))
+        assert found == [False, False, True]
 
     @pytest.mark.slow
     def test_clean_up_leaves_no_file_of_a_removed_version(self, database: Database) -> None:

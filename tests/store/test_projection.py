@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bench_db import Selection
+from bench_db.errors import DamagedStoreWarning
 from bench_db.model import Definition, RecordedCommit, Result, Samples
 from bench_db.store import content, maintain, projection
 from bench_db.store.database import connect
 from bench_db.store.engine import Engine, locate
+from bench_db.store.filters import condition
 from bench_db.store.publish import Entry
 from bench_db.store.tables import RESULTS_TABLE
 from bench_db.summary import STATISTICS
@@ -554,6 +556,46 @@ class TestRenew:
             ".json",
             ".points",
         ]
+
+
+class TestSmall:
+    """A store of few rows on a disk has a list without levels, beside which the versions of its tables are noted."""
+
+    def test_levels_come_with_rows_and_go_with_them(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(projection, "_LEAST_ROWS", 9)
+        monkeypatch.setattr(projection, "_GRACE_SECONDS", -1.0)
+        fill(database, range(2))
+        renew(database)
+        assert (files(database), database.info().projection) == ([], None)
+        fill(database, range(2, 3))
+        renew(database)
+        assert known_of(database).rows == 9
+        assert_equal_without(database)
+        database._engine.delete(RESULTS_TABLE, condition("dut.version", "1.0.2"))
+        renew(database)
+        assert (files(database), database.info().projection) == ([], None)
+        assert_equal_without(database)
+
+    def test_a_bucket_has_levels(self, bucket_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(projection, "_LEAST_ROWS", 9)
+        database = connect(bucket_uri, create=True)
+        fill(database, range(1))
+        database.optimize()
+        assert known_of(database).rows == 3
+
+    def test_an_older_table_is_noticed(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The note is of the last maintenance, whether or not the list without levels has changed."""
+        monkeypatch.setattr(projection, "_LEAST_ROWS", 100)
+        results = Path(database.uri) / RESULTS_TABLE.directory
+        fill(database, range(1))
+        database.optimize()
+        backup = shutil.copytree(results, results.with_name("backup"))
+        fill(database, range(1, 2))
+        database.optimize()
+        shutil.rmtree(results)
+        backup.rename(results)
+        with pytest.warns(DamagedStoreWarning, match="results is at version .* an older backup"):
+            connect(database.uri).trend("*")
 
 
 def known_of(database: Database) -> ProjectionInfo:

@@ -49,7 +49,7 @@ def _projection(info: StoreInfo) -> str:
     """Describe the projection, and how many results are not in it yet."""
     known = info.projection
     if known is None:
-        return "none, so histories are read from the results; the next maintenance makes it"
+        return "none, so histories are read from the results; maintenance makes it where there are many"
     levels = f"{known.levels} level{'s' if known.levels > 1 else ''}"
     newer = f"{known.rows_outside:,} more are read beside it" if known.rows_outside else "no result is outside it"
     return f"{known.rows:,} results in {levels}, {quantity(known.bytes, 'bytes')}; {newer}"

@@ -28,8 +28,8 @@ KEPT = timedelta(days=1)
 YOUNG = salvage.YOUNG
 # Older versions of a table than the newest so many go as soon as they are not young: a manifest lists all fragments.
 _MOST_VERSIONS = 100
-# Versions that are not young go, too, when the files of a table take so many times the bytes of its newest version, and more
-# than a small table may: yesterday's mistake can be undone in a store of any size.
+# Versions that are not young go, too, when the files of a table, and for the results those of the projection on a disk, take so many
+# times the bytes of its newest version, and more than a small table may: yesterday's mistake can be undone where there is room.
 _MOST_TIMES = 1.5
 _SMALL_BYTES = 512 << 10
 # What maintenance writes beside rows: manifests, indexes and lists.
@@ -142,7 +142,9 @@ class _Cleaning:
 
 def _is_large(engine: Engine, table: Table) -> bool:
     newest = sum(fragment.bytes for fragment in engine.open_any(table).every_fragment())
-    return sum(file.on_disk for file in engine.files(table).values()) > max(_MOST_TIMES * newest, _SMALL_BYTES)
+    taken = sum(file.on_disk for file in engine.files(table).values())
+    taken += projection.listed_bytes(engine) if table is RESULTS_TABLE and not engine.bucket else 0
+    return taken > max(_MOST_TIMES * newest, _SMALL_BYTES)
 
 
 def outdated(written: Mapping[int, float], now: float, kept: timedelta) -> list[int]:
