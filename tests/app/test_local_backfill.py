@@ -229,7 +229,7 @@ class TestFailing:
         (tmp_path / "bench-db.toml").write_text(two)
         states = {e["commit"]: e for e in backfill(tmp_path, "--range", shas[1])["ended"]}
         assert (states[shas[1]]["state"], states[shas[1]]["kept"]) == ("failed", 1)
-        states |= {e["commit"]: e for e in backfill(tmp_path, "--fail-on-error")["ended"]}
+        states |= {e["commit"]: e for e in backfill(tmp_path, "--fail-on-error", code=1)["ended"]}
         assert [states[sha]["state"] for sha in shas] == ["succeeded", "failed"]
         what, _, tail = states[shas[1]]["detail"].partition("\n")
         assert what.endswith("exit code 1; results it wrote before are kept: 1")

@@ -118,6 +118,35 @@ class TestSettled:
         gone = Policy(suites=SUITES, retry_partial=True, max_attempts=1)
         assert reasons(plan(history, known, gone), history) == {0: Reason.GIVEN_UP}
 
+    def test_failures_that_are_not_tried_again_are_named(self) -> None:
+        history = commits(4)
+        known = Known(
+            evidence=(
+                measured(history[0], "python", failures=1),
+                measured(history[0], "rust"),
+                measured(history[1], "python", failures=1),  # beside a suite that is measured now
+                measured(history[2], "python"),
+                measured(history[2], "rust", results=0, failures=1),
+            ),
+            attempts={(history[3].sha, "python"): 3},  # beside a suite that is tried
+        )
+
+        def incomplete(policy: Policy) -> list[int]:
+            return [history.index(commit) for commit in plan(history, known, policy).incomplete]
+
+        assert incomplete(Policy(suites=SUITES)) == [0, 1, 3]
+        assert incomplete(Policy(suites=SUITES, retry_failed=False)) == [0, 1, 2, 3]
+        assert incomplete(Policy(suites=SUITES, max_commits=0)) == [0, 1, 2, 3]
+        assert incomplete(Policy(suites=SUITES, retry_partial=True)) == [3]
+        assert incomplete(Policy(suites=SUITES, since=history[1].time)) == [1, 3]
+        assert incomplete(Policy(suites=("rust",))) == []
+        assert incomplete(Policy(scope=Scope.NEW, suites=SUITES)) == [3]  # the python of the third commit is newer
+
+    def test_the_newest_failure_in_part_counts_for_new(self) -> None:
+        history = commits(2)
+        known = Known(evidence=tuple(measured(commit, failures=1) for commit in history))
+        assert plan(history, known, Policy(scope=Scope.NEW)).incomplete == (history[1],)
+
     def test_an_abbreviated_commit_in_the_store_counts(self) -> None:
         history = commits(2)
         known = Known(evidence=(Evidence(commit=history[0].sha[:7], results=1),))

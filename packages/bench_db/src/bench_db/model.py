@@ -324,10 +324,14 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The commits to measure, in order. Every commit of the range is either a step or left out."""
+    """The commits to measure, in order. Every commit of the range is either a step or left out.
+
+    `incomplete` are commits with failures that the plan does not try again, oldest first.
+    """
 
     steps: tuple[Step, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    incomplete: tuple[Commit, ...] = ()
 
 
 class AttemptState(StrEnum):

@@ -99,8 +99,8 @@ class Backfilled(Answer):
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether a commit of the range failed, in part or altogether, or is not tried again."""
-        return bool(self.failed) or any(out.reason is Reason.GIVEN_UP for out in self.plan.left_out)
+        """Whether a commit of the range failed, in part or altogether, now or before."""
+        return bool(self.failed or self.plan.incomplete)
 
     @property
     def document(self) -> dict[str, object]:

@@ -239,7 +239,7 @@ def _plan() -> dict[str, Schema]:
         "attempt": _record(Step)["attempt"],
     }
     left_out = {"commit": _TEXT, "reason": _record(LeftOut)["reason"]}
-    return {"steps": _list(_object(step)), "left_out": _list(_object(left_out))}
+    return {"steps": _list(_object(step)), "left_out": _list(_object(left_out)), "incomplete": _list(_TEXT)}
 
 
 def _backfill() -> Schema:

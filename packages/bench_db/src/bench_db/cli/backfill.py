@@ -25,7 +25,7 @@ _FAILED, _STOPPED = 1, 2
 @click.option(
     "--fail-on-error",
     is_flag=True,
-    help="Exit with 1 when any commit failed, in part or altogether, now or too often before, not only when none could be measured.",
+    help="Exit with 1 when any commit failed, in part or altogether, now or before, not only when none could be measured.",
 )
 @common
 @click.pass_context

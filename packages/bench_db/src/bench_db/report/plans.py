@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from bench_db.model import Attempt, Bisection, Plan, Step
 
 _LINE = 200
+_MOST_NAMED = 5
 Document = dict[str, object]
 
 
 def plan_document(plan: Plan) -> Document:
-    """Return a plan as JSON: the steps in order, and every commit left out with its reason."""
+    """Return a plan as JSON: the steps in order, every commit left out with its reason, and those with failures that stay."""
     return {
         "steps": [_step_document(step) for step in plan.steps],
         "left_out": [{"commit": out.commit.sha, "reason": str(out.reason)} for out in plan.left_out],
+        "incomplete": [commit.sha for commit in plan.incomplete],
     }
 
 
@@ -54,7 +56,12 @@ def _left_out(plan: Plan) -> list[str]:
         Reason.GIVEN_UP: " (a higher --max-attempts tries again)",
     }
     reasons = Counter(out.reason for out in plan.left_out)
-    return [f"{n} left out: {why}{hints.get(why, '')}" for why, n in reasons.items()]
+    lines = [f"{n} left out: {why}{hints.get(why, '')}" for why, n in reasons.items()]
+    if incomplete := [commit.sha[: RULES.sha_length] for commit in plan.incomplete]:
+        more = ", ..." if len(incomplete) > _MOST_NAMED else ""
+        newest = ", ".join(incomplete[: -_MOST_NAMED - 1 : -1])
+        lines.append(f"{len(incomplete)} with failures that are not tried again: {newest}{more}")
+    return lines
 
 
 def ended_document(ended: Iterable[Attempt]) -> list[Document]:

@@ -23,6 +23,8 @@ _PERIOD = re.compile(r"([1-9]\d{0,4})([hdwmy])")
 _UNFIT = re.compile(r"[\x00-\x20\x7f?*\[\\]")
 GRAMMAR = "NEW, ALL, EXISTING, TAGS, TAGS:v1.*, A..B, or commits separated by commas"
 _FULL = 40
+# Commits that nobody asked for, or that somebody measures now: their failures are none of this plan.
+_ELSEWHERE = frozenset({Reason.OUT_OF_TIME, Reason.NOT_CHOSEN, Reason.NOT_NEW, Reason.NEVER_MEASURED, Reason.IN_FLIGHT})
 _Chosen = dict[int, tuple[Target, ...]]
 _Reasons = dict[int, Reason]
 
@@ -245,9 +247,11 @@ def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
     ordered = _ordered(open_, standing, policy)
     limit = len(ordered) if policy.max_commits is None else policy.max_commits
     left.update(dict.fromkeys(ordered[limit:], Reason.OVER_LIMIT))
+    tried = {i: open_[i] for i in ordered[:limit]}
     return Plan(
-        steps=tuple(_step(commits[i], standing[i], open_[i]) for i in ordered[:limit]),
+        steps=tuple(_step(commits[i], standing[i], targets) for i, targets in tried.items()),
         left_out=tuple(LeftOut(commit=commits[i], reason=left[i]) for i in sorted(left)),
+        incomplete=tuple(commits[i] for i in _incomplete(standing, tried, policy, left)),
     )
 
 
@@ -352,6 +356,20 @@ def _to_do(
     elif not hopeful:
         left[i] = Reason.GIVEN_UP
     return () if i in left else hopeful
+
+
+def _incomplete(standing: Sequence[Standing], tried: _Chosen, policy: Policy, left: _Reasons) -> list[int]:
+    """Return the positions with a failed target that is not tried. With the scope NEW a newer result settles a failure in part."""
+    newest = {t: max((i for i, one in enumerate(standing) if t in one.measured), default=0) for t in policy.targets}
+
+    def stays(i: int, target: Target) -> bool:
+        if target in standing[i].measured:
+            is_settled = policy.scope is Scope.NEW and i < newest[target]
+            return target in standing[i].partial and not is_settled
+        return target in standing[i].failed or standing[i].attempts.get(target, 0) >= policy.max_attempts
+
+    asked = (i for i in range(len(standing)) if left.get(i) not in _ELSEWHERE)
+    return [i for i in asked if any(stays(i, t) for t in policy.targets if t not in tried.get(i, ()))]
 
 
 def _ordered(open_: _Chosen, standing: Sequence[Standing], policy: Policy) -> list[int]:
