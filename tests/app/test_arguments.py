@@ -22,6 +22,8 @@ from bench_db.app.arguments import guarded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from bench_db.app.database import Source
+
 NOTHING = object()
 NUMBERS: tuple[Any, ...] = (True, math.nan, -1, -0.5)
 PLAIN: tuple[Any, ...] = (3, 0.5, *NUMBERS)
@@ -189,8 +191,29 @@ class TestGoodArguments:
         def shown(count: int, share: float, names: Sequence[str], place: Path | None = None) -> object:
             return count, share, list(names), place
 
-        assert shown(np.int64(3), np.float32(0.5), ("a", "b"), "x") == (3, 0.5, ["a", "b"], "x")
+        assert shown(np.int64(3), np.float32(0.5), ("a", "b"), "x") == (3, 0.5, ["a", "b"], PATH)
         assert shown(3, 1, {"a": 1}.keys()) == (3, 1, ["a"], None)
+
+    def test_paths_of_any_kind_are_those_of_pathlib(self) -> None:
+        class Elsewhere:
+            place: str | bytes = "x"
+
+            def __fspath__(self) -> str | bytes:
+                return self.place
+
+        class InBytes(Elsewhere):
+            place = b"x"
+
+        def shown(*places: str | Path, root: Path | None = None, store: Source = "") -> object:
+            return places, root, store
+
+        call: Callable[..., object] = guarded(shown)
+        assert call("x", Elsewhere(), root="x", store=Elsewhere()) == (("x", PATH), PATH, PATH)
+        assert call(PATH, root=Elsewhere()) == ((PATH,), PATH, "")
+        for argument, said in (("root", "a path"), ("store", "a store or its address")):
+            for value in (b"x", InBytes()):
+                with pytest.raises(bench_db.UserError, match=f"`{argument}`: {said} is expected, not "):
+                    call(**{argument: value})
 
     def test_numbers_and_truth_values_of_numpy_are_those_of_python(self) -> None:
         """Libraries refuse numpy's: `timedelta` its integers, `random.Random` them as seeds."""

@@ -62,6 +62,13 @@ class TestRecord:
         assert len(store.list_runs()) == 2
         assert len(store.artifacts()) == 2  # one for each run
 
+    def test_the_checkout_may_be_a_text(self, store: Database, tmp_path: Path) -> None:
+        head = History(tmp_path / "source").commit("one", work__py="1\n")
+        for checkout in ("source", tmp_path / "source"):
+            with store.record(dut="flax", test_bed_name="ci", checkout=checkout) as run:
+                run.add("forward", 1.0, unit="s")
+            assert store.run(run.id).run.commit == head
+
     def test_an_exception_stores_nothing(self, store: Database) -> None:
         def fails() -> None:
             with store.record(dut="flax", commit=COMMIT) as run:

@@ -38,6 +38,13 @@ def normal(reading: Reading = READING, provenance: Provenance = NOTHING, **more:
     return normalise(reading, file_name="f.json", sha256="ab" * 32, format="x", provenance=provenance, **more)
 
 
+class TestCheckout:
+    """A path is a text or a `Path`, as everywhere."""
+
+    def test_a_text(self, tmp_path: Path) -> None:
+        assert Provenance(checkout=str(tmp_path)) == Provenance(checkout=tmp_path)  # type: ignore[arg-type]
+
+
 class TestPrecedence:
     """The caller precedes the file, the file precedes the checkout, the checkout precedes "unknown"."""
 

@@ -64,7 +64,7 @@ _WORDS = {
 def guarded(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
     """Let a function raise `UserError` for an argument of another type than its annotation has, for NaN and for a negative number.
 
-    Numbers and truth values of numpy are passed on as those of Python, where the annotation names them.
+    Numbers and truth values of numpy are passed on as those of Python, and paths as `Path`, where the annotation names them.
     """
     accepted: dict[str, tuple[Hint, ...]] = {}
     signature = inspect.signature(function)
@@ -95,7 +95,7 @@ def with_guarded_methods(public: Class) -> Class:
 def _check(
     name: str, signature: Signature, accepted: Mapping[str, tuple[Hint, ...]], arguments: dict[str, object]
 ) -> None:
-    """Raise for what does not fit, and put numbers of Python in the place of others."""
+    """Raise for what does not fit, and put numbers and paths of Python in the place of others."""
     for parameter, value in arguments.items():
         kind = signature.parameters[parameter].kind
         if kind is inspect.Parameter.VAR_KEYWORD and isinstance(value, dict):
@@ -115,6 +115,7 @@ def _fitting(function: str, name: str, value: object, hints: tuple[Hint, ...]) -
         return value
     if not isinstance(value, _PLAIN):
         value = _of_python(value, hints)
+    value = _as_path(value, hints)
     if any(_fits(name, value, hint) for hint in hints):
         return value
     words = list(dict.fromkeys(_word(hint) for hint in hints if hint is not NoneType))
@@ -131,6 +132,16 @@ def _of_python(value: object, hints: tuple[Hint, ...]) -> object:
         return float(value)
     numpy = sys.modules.get("numpy")
     return bool(value) if numpy is not None and bool in hints and isinstance(value, numpy.bool_) else value
+
+
+def _as_path(value: object, hints: tuple[Hint, ...]) -> object:
+    """Return a path of any kind as a `Path`; a text only where the annotation has no text, and a path in bytes as it is."""
+    is_path = Path in hints or not _STORES.isdisjoint(hint for hint in hints if isinstance(hint, str))
+    if isinstance(value, str):
+        return Path(value) if Path in hints and str not in hints else value
+    if is_path and isinstance(value, PathLike) and isinstance(value.__fspath__(), str):
+        return Path(value)
+    return value
 
 
 def _kind(value: object) -> str:
@@ -150,7 +161,7 @@ def _fits(name: str, value: object, hint: Hint) -> bool:  # noqa: PLR0911 one an
     origin: Any = get_origin(hint)
     kind = origin or hint
     if isinstance(hint, str):
-        return (hint in _STORES and isinstance(value, str | PathLike)) or not isinstance(value, _PLAIN)
+        return (hint in _STORES and isinstance(value, str | Path)) or not isinstance(value, (*_PLAIN, PathLike))
     if kind is Literal:
         return value in get_args(hint)
     if kind is bool:
@@ -160,7 +171,7 @@ def _fits(name: str, value: object, hint: Hint) -> bool:  # noqa: PLR0911 one an
         is_one = _is_number(value) and (not whole or isinstance(value, Integral))
         return is_one and not math.isnan(value) and (value >= 0 or name in _SIGNED)  # type: ignore[arg-type, operator]
     if kind is Path:
-        return isinstance(value, str | PathLike)
+        return isinstance(value, Path)
     if kind is Mapping or kind is dict:
         return isinstance(value, Mapping)
     if kind in _LISTS:

@@ -76,7 +76,7 @@ class Stated(TypedDict, total=False):
     pr_number: int | None
     test_bed: TestBed | None
     test_bed_name: str | None
-    checkout: Path | None
+    checkout: str | Path | None
     run_id: str | None
     run_time: Moment | None
     context: Mapping[str, object]

@@ -85,6 +85,11 @@ class Provenance:
     ingested_at: int = 0
     measured_at: int | None = None
 
+    def __post_init__(self) -> None:
+        """Accept a checkout that is a text."""
+        if self.checkout is not None:
+            object.__setattr__(self, "checkout", Path(self.checkout))
+
 
 _NOTHING = Provenance()
 
