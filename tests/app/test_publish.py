@@ -19,6 +19,7 @@ from bench_db.store.database import connect
 from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.units import Direction
+from tests.ingest.formats.test_calibrax import calibrax_run, point
 from tests.ingest.samples import SAMPLES
 from tests.support.campaigns import rounds
 from tests.support.histories import History
@@ -51,6 +52,27 @@ class TestPublish:
         assert (first.new, first.unchanged) == (stored, 0)
         assert (again.new, again.unchanged) == (0, stored)
         assert [file.path for file in first.files] == [str(path) for path in FILES]
+
+    @pytest.mark.parametrize("together", [False, True])
+    def test_two_files_with_the_run_id_of_a_tool(self, together: bool, tmp_path: Path) -> None:  # noqa: FBT001 a parameter
+        """A tool's own id names one run; a job of CI gives its id to all its files."""
+        files = [tmp_path / f"{number}.json" for number in (1, 2, 3)]
+        for number, file in enumerate(files):
+            file.write_text(calibrax_run(point(latency={"value": 20.0 + number // 2})))  # two are alike
+
+        def notes(**stated: Any) -> list[list[str]]:
+            store, how = tmp_path / f"store{len(stated)}", replace(BUILD, **stated)
+            calls = [files] if together else [[file] for file in files]
+            done = [file for call in calls for file in publish(store, *call, provenance=how).files]
+            return [[note for note in file.notes if "its run id" in note] for file in done]
+
+        first, same, other = notes()
+        assert (first, same) == ([], [])
+        key = connect(tmp_path / "store0").runs().collect().row(0, named=True)["run_key"]
+        assert [note.partition(";")[0] for note in other] == [
+            f"run {key:016x} has its run id a1b2c3d4e5f6, too, and other values"
+        ]
+        assert notes(run_id="77") == [[], [], []]
 
     @pytest.mark.parametrize("count", [1, 2])
     @pytest.mark.parametrize("replace_", [False, True])

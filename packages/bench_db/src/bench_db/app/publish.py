@@ -202,6 +202,7 @@ def _stored(
         _direction_notes(store, [published for _, published in answers], reading.provenance),
         _exclusion_notes(store, [p.run_key for _, p in answers if p.replaced or not p.new]),
         {p.run_key: _unnamed(read.run) for read, p in answers if p.new and read.run.dut.name == UNKNOWN},
+        _id_notes(store, answers, reading.provenance),
     )
     return [
         _file(read, changed(published, notes=(*published.notes, *(n[key] for n in more if key in n))))
@@ -215,6 +216,36 @@ def _unnamed(run: Run) -> str:
     found = _REPOSITORY.fullmatch(str(context.get("repoUrl"))) if isinstance(context, dict) else None
     named = "" if found is None else f" {found[1]}, as the file calls its repository"
     return f"{_UNNAMED}give --dut-name{named}, or --checkout with the measured source"
+
+
+def _id_notes(
+    store: stores.Database, answers: Iterable[tuple[_Read, Published]], provenance: Provenance
+) -> dict[int, str]:
+    """Return a note for each new run, by key, whose file has the run id of an earlier one with other values.
+
+    A job of CI gives all its files one id, so that only the id of a tool names one run.
+    """
+    new = {
+        published.run_key: read.run
+        for read, published in answers
+        if published.new and not provenance.run_id and read.run.run_id not in {"", f"{published.run_key:016x}"}
+    }
+    if not new:
+        return {}
+    ids = list({run.run_id for run in new.values()})
+    known = store.runs().select("run_key", "run_id", "sha256").filter(pl.col("run_id").is_in(ids)).collect()
+    notes, later = {}, set(new)
+    for key, run in new.items():
+        earlier = known.filter(run_id=run.run_id).filter(
+            ~pl.col("run_key").is_in(list(later)), pl.col("sha256") != run.sha256
+        )
+        for other in earlier["run_key"]:
+            notes[key] = (
+                f"run {other:016x} has its run id {visible(run.run_id)}, too, and other values; both count, unless "
+                "'bench-db run exclude' leaves one out"
+            )
+        later.remove(key)
+    return notes
 
 
 def _exclusion_notes(store: stores.Database, keys: Sequence[int]) -> dict[int, str]:
