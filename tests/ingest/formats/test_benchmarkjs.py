@@ -49,6 +49,25 @@ class TestReading:
             "failed; the line has no message",
         )
 
+    def test_a_heading_is_no_failed_benchmark(self, tmp_path: Path) -> None:
+        """It has the form of one that failed, which follows another benchmark."""
+        for text, names in (
+            (f"Results: \n{RATES}", ["Results"]),
+            (
+                f"Array: \n{RATES}{RATES.replace('fib', 'map')}Object: \n{RATES.replace('fib', 'own')}",
+                ["Array", "Object"],
+            ),
+            (f"{RATES}\nSummary: \nNode 22\n", ["Summary"]),
+            (f"{RATES}Fastest is: \n", []),
+        ):
+            run, results = read(tmp_path / "f", text)
+            assert [r.benchmark_name for r in results if r.error is not None] == []
+            assert [
+                note.partition(":")[0] for note in run.notes if "a benchmark that failed, or a heading" in note
+            ] == names
+        _, results = read(tmp_path / "f", f"{RATES}throws: \nthrows too: \n{RATES.replace('fib', 'map')}")
+        assert [r.benchmark_name for r in results if r.error is not None] == ["throws", "throws too"]
+
 
 class TestNothingLost:
     """A rate that cannot be read is a skip that names the benchmark."""

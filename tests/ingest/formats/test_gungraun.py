@@ -132,7 +132,7 @@ class TestJson:
 
 
 class TestNothingLost:
-    """A benchmark without figures is a skip."""
+    """A benchmark without figures is a skip, and so is one figure that cannot be read."""
 
     def test_no_figures(self, tmp_path: Path) -> None:
         run, results = read(tmp_path / "f", f"{COUNTS}{PATH} long:30\n\n")
@@ -145,4 +145,17 @@ class TestNothingLost:
 
     def test_no_number(self, tmp_path: Path) -> None:
         run, results = read(tmp_path / "f", COUNTS + COUNTS.replace("1734|", "1.7.3|").replace("short", "long"))
-        assert (len(results), run.skipped) == (3, {"not-a-number": 1})
+        assert [f"{r.benchmark_name.rpartition(' ')[2]} {r.metric}" for r in results] == [
+            *("short instructions", "short l1-hits", "short estimated-cycles"),
+            *("long l1-hits", "long estimated-cycles"),
+        ]
+        assert run.skipped == {"not-a-number": 1}
+        assert any(note.startswith(f"{PATH} long (instructions): skipped") for note in run.notes)
+
+    def test_no_number_in_a_summary(self, tmp_path: Path) -> None:
+        counts = {
+            name: {"diffs": None, "metrics": {"Left": {"Int": n}}}
+            for name, n in (("Ir", "six"), ("L1hits", 1), ("Dr", None))
+        }
+        run, results = read(tmp_path / "f", summary(counts))
+        assert ([r.metric for r in results], run.skipped) == (["l1-hits"], {"not-a-number": 1})

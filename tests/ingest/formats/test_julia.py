@@ -79,6 +79,10 @@ class TestNothingLost:
         run, results = read(tmp_path / "f", julia_file(group(a=trial(), b=leaf)))
         assert ({r.benchmark_name for r in results}, run.skipped) == ({"a"}, {reason: 1})
 
+    def test_a_bad_amount_costs_no_other_metric(self, tmp_path: Path) -> None:
+        run, results = read(tmp_path / "f", julia_file(group(a=trial(memory=-1))))
+        assert ([r.metric for r in results], len(run.skipped)) == (["time", "allocations"], 1)
+
     @pytest.mark.parametrize("text", [json.dumps([VERSIONS]), json.dumps([VERSIONS, {}]), julia_file(group())])
     def test_no_benchmark(self, tmp_path: Path, text: str) -> None:
         with pytest.raises(UnreadableOutputError):

@@ -77,6 +77,11 @@ class TestNothingLost:
         run, [_] = read(tmp_path / "f", mitata_file(mitata_bench(), mitata_bench(**{"alias": "b", **fields})))
         assert run.skipped == {reason: 1}
 
+    def test_bad_bytes_cost_no_time(self, tmp_path: Path) -> None:
+        stats = {"samples": [1.0], "heap": {"avg": -10.0}}
+        run, results = read(tmp_path / "f", mitata_file(mitata_bench(mitata_run(stats=stats))))
+        assert ([r.metric for r in results], len(run.skipped)) == (["time"], 1)
+
     def test_a_cut_file(self, tmp_path: Path) -> None:
         with pytest.raises(UnreadableOutputError, match="too early"):
             read(tmp_path / "f", mitata_file()[:-9])

@@ -73,6 +73,11 @@ class TestNothingLost:
         run, [_] = read(tmp_path / "f", nanobench_file(nanobench_result(), nanobench_result(**{"name": "b", **fields})))
         assert run.skipped == {reason: 1}
 
+    def test_a_bad_counter_costs_no_other_metric(self, tmp_path: Path) -> None:
+        counted = nanobench_result(measurements=[epoch(instructions=-1, cpucycles=5)])
+        run, results = read(tmp_path / "f", nanobench_file(counted))
+        assert ([r.metric for r in results], len(run.skipped)) == (["time", "cycles"], 1)
+
     def test_a_cut_file(self, tmp_path: Path) -> None:
         with pytest.raises(UnreadableOutputError, match="too early"):
             read(tmp_path / "f", nanobench_file()[:-9])

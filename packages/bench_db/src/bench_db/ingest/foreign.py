@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +15,7 @@ import msgspec
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest.content import open_file, position
 from bench_db.ingest.envelope import json_cause
+from bench_db.ingest.numbers import scaled
 from bench_db.ingest.reading import RefusedError, Skip, SkipReason
 
 if TYPE_CHECKING:
@@ -213,7 +215,7 @@ def each(
     records: Iterable[Record | msgspec.Raw],
     at: str,
     name_of: Callable[[Record, str], str],
-    read: Callable[[str, Record, str], Iterable[Measurement]],
+    read: Callable[[str, Record, str], Iterable[Measurement | Skip]],
 ) -> tuple[tuple[Measurement, ...], tuple[Skip, ...]]:
     """Read each record with `read(benchmark name, record, JSON path)`; `at` is the JSON path of the list.
 
@@ -226,10 +228,33 @@ def each(
         try:
             fields = part(record, Record, at=place) if isinstance(record, msgspec.Raw) else record
             benchmark = name_of(fields, place)
-            measurements += list(read(benchmark, fields, place))
+            add(list(read(benchmark, fields, place)), measurements, skips)
         except RefusedError as refused:
             skips.append(Skip(benchmark=benchmark, reason=refused.reason, detail=refused.detail))
     return tuple(measurements), tuple(skips)
+
+
+def add(found: Iterable[Measurement | Skip], measurements: list[Measurement], skips: list[Skip]) -> None:
+    """Add each metric of a benchmark to the measurements, or to the skips when it alone could not be read."""
+    for one in found:
+        if isinstance(one, Skip):
+            skips.append(one)
+        else:
+            measurements.append(one)
+
+
+def further(like: Measurement, values: Sequence[float], factor: float, *, at: str) -> Measurement | Skip:
+    """Return a metric beside the first of a benchmark with its samples, or a skip of this metric alone."""
+    try:
+        return replace(like, values=scaled(values, factor, at=at))
+    except RefusedError as refused:
+        return skip_of(like, refused)
+
+
+def skip_of(like: Measurement, refused: RefusedError) -> Skip:
+    """Return the skip of one metric of a benchmark, whose other metrics stay."""
+    name = f"{like.benchmark_name} ({like.metric})"
+    return Skip(benchmark=name, reason=refused.reason, detail=refused.detail)
 
 
 def plain(raw: msgspec.Raw | None) -> object:

@@ -19,7 +19,8 @@ _RATE = r" x ([\d,]+(?:\.\d+)?) ops/sec"
 _MARGIN = r" (?:\N{PLUS-MINUS SIGN}|\+/-|\+-)([\d.,]+)% \((\d+) runs? sampled\)"
 _ROW = re.compile(rf"[ \t]*(\S.*?){_RATE}{_MARGIN}[ \t]*", re.ASCII)
 _BEGUN = re.compile(rf"[ \t]*(\S.*?){_RATE}.*", re.ASCII)
-_FAILED = re.compile(r"(\S.*): ")  # an error of JavaScript has no fields to print
+# An error of JavaScript has no fields to print. A line of the documented example begins with "Fastest is".
+_FAILED = re.compile(r"(?!(?:Fastest|Slowest)\b)(\S.*): ")
 _SNIFF = re.compile(rb" x [\d,]+(?:\.\d+)? ops/sec .{1,12}% \(\d+ runs? sampled\)")
 
 
@@ -29,11 +30,18 @@ def sniff(edges: bytes) -> bool:
 
 
 def read(content: Content) -> Reading:
-    """Read each benchmark's rate, with the interval that its margin of error gives. The text has no samples."""
+    """Read each benchmark's rate, with the interval that its margin of error gives. The text has no samples.
+
+    A heading may look like a benchmark that failed. The latter stands below another benchmark; in an output with one that does not,
+    none of them is certain, and all are skips.
+    """
     measurements: list[Measurement] = []
     skips: list[Skip] = []
+    failed: list[tuple[str, str]] = []
+    follows = are_certain = True
     for number, line in enumerate(foreign.lines(content), 1):
         at = f"line {number}"
+        above, follows = follows and number > 1, True
         if found := _ROW.fullmatch(line):
             try:
                 measurements.append(_measurement(*found.groups(), at=at))
@@ -42,19 +50,30 @@ def read(content: Content) -> Reading:
         elif begun := _BEGUN.fullmatch(line):
             detail = f"no margin of error and number of runs behind the rate at {at}"
             skips.append(Skip(benchmark=begun[1], reason=SkipReason.NO_STATISTICS, detail=detail))
-        elif failed := _FAILED.fullmatch(line):
-            measurements.append(
-                Measurement(
-                    benchmark_name=failed[1],
-                    metric="throughput",
-                    units=PER_SECOND.name,
-                    direction=PER_SECOND.direction,
-                    error="failed; the line has no message",
-                )
-            )
-    if not any(m.error is None for m in measurements) and not skips:
+        elif named := _FAILED.fullmatch(line):
+            failed.append((named[1], at))
+            are_certain = are_certain and above
+        else:
+            follows = False
+    if not measurements and not skips:
         raise UnreadableOutputError(foreign.NO_BENCHMARK, file=str(content.path))
+    for name, at in failed:
+        if are_certain:
+            measurements.append(_failure(name))
+        else:
+            detail = f"a benchmark that failed, or a heading, at {at}"
+            skips.append(Skip(benchmark=name, reason=SkipReason.NO_STATISTICS, detail=detail))
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
+
+
+def _failure(name: str) -> Measurement:
+    return Measurement(
+        benchmark_name=name,
+        metric="throughput",
+        units=PER_SECOND.name,
+        direction=PER_SECOND.direction,
+        error="failed; the line has no message",
+    )
 
 
 def _measurement(name: str, rate: str, margin: str, runs: str, *, at: str) -> Measurement:

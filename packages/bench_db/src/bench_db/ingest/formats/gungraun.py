@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign
-from bench_db.ingest.numbers import number, scaled
+from bench_db.ingest.numbers import number
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.units import BYTES, COUNT, RATIO, Direction, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bench_db.ingest.content import Content
 
@@ -104,7 +105,7 @@ def read(content: Content) -> Reading:
     of_text = [] if found else [(header.name, _of_header(header)) for header in _headers(foreign.lines(content))]
     for name, measured in of_json + of_text:
         try:
-            measurements += list(measured)
+            foreign.add(measured, measurements, skips)
         except RefusedError as refused:
             skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
     if not measurements and not skips:
@@ -169,17 +170,20 @@ def _header(pending: list[tuple[int, str]], *, only_paths: bool = False) -> _Hea
     return None
 
 
-def _of_header(header: _Header) -> Iterator[Measurement]:
+def _of_header(header: _Header) -> Iterator[Measurement | Skip]:
     if not header.figures:
         raise RefusedError(SkipReason.NO_STATISTICS, f"it began in line {header.line}, and no figures of it follow")
     metadata = foreign.compact({"details": header.details} if header.details else {})
     for (tool, metric), (text, at) in header.figures.items():
         if text != "N/A":  # this run has no such figure, the one before it had
-            try:
-                value = float(text)
-            except ValueError as error:
-                raise RefusedError(SkipReason.NOT_A_NUMBER, f"{text[:40]!r} at line {at}") from error
-            yield _measurement(header.name, tool, metric, value, at=f"line {at}", metadata=metadata)
+            yield _figure(header.name, tool, metric, partial(_number, text, at), at=f"line {at}", metadata=metadata)
+
+
+def _number(text: str, line: int) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise RefusedError(SkipReason.NOT_A_NUMBER, f"{text[:40]!r} at line {line}") from error
 
 
 def _summaries(content: Content) -> Iterator[tuple[str, foreign.Record, str]]:
@@ -205,7 +209,7 @@ def _summaries(content: Content) -> Iterator[tuple[str, foreign.Record, str]]:
         line, counted_to = line + text.count("\n", counted_to, end), end
 
 
-def _of_summary(record: foreign.Record, at: str) -> Iterator[Measurement]:
+def _of_summary(record: foreign.Record, at: str) -> Iterator[Measurement | Skip]:
     summary = foreign.part(msgspec.json.encode(record), _Summary, at=at)
     name = _name(summary.module_path, summary.id)
     facts = {"details": summary.details, "version": summary.version}
@@ -215,22 +219,20 @@ def _of_summary(record: foreign.Record, at: str) -> Iterator[Measurement]:
         summaries = profile.summaries.total.summary
         for metrics in summaries.values() if isinstance(summaries, dict) else ():
             for metric, stated in metrics.items():
-                value = _new(stated.metrics, at=f"{at}, {profile.tool}.{metric}")
-                if value is not None:
+                new = _new(stated.metrics)
+                if new is not None:
                     measured = True
-                    yield _measurement(name, profile.tool.lower(), _slug(metric), value, at=at, metadata=metadata)
+                    value = partial(number, new, at=f"{at}, {profile.tool}.{metric}")
+                    yield _figure(name, profile.tool.lower(), _slug(metric), value, at=at, metadata=metadata)
     if not measured:
         raise RefusedError(SkipReason.NO_STATISTICS, f"no metric of this run at {at}")
 
 
-def _new(metrics: Mapping[str, object], *, at: str) -> float | None:
+def _new(metrics: Mapping[str, object]) -> object:
     """Return the value of this run: the left one, or the first of both; None where only the earlier run has one."""
     both = metrics.get("Both")
     left = both[0] if isinstance(both, list) and both else metrics.get("Left")
-    if left is None:
-        return None
-    value = next(iter(left.values()), None) if isinstance(left, dict) else left
-    return number(value, at=at)
+    return next(iter(left.values()), None) if isinstance(left, dict) else left
 
 
 def _slug(words: str) -> str:
@@ -239,17 +241,23 @@ def _slug(words: str) -> str:
     return _WORDS.get(slug, slug)
 
 
-def _measurement(name: str, tool: str, metric: str, value: float, *, at: str, metadata: str) -> Measurement:  # noqa: PLR0913 three by keyword
+def _figure(  # noqa: PLR0913 two by keyword
+    name: str, tool: str, metric: str, value: Callable[[], float], *, at: str, metadata: str
+) -> Measurement | Skip:
+    """Return a metric of a benchmark, or the skip of this metric alone."""
     unit = _unit(metric)
     direction = Direction.INFO if _INFORMATION.fullmatch(metric) else unit.direction
-    return Measurement(
+    like = Measurement(
         benchmark_name=name,
         metric=metric if tool == _FIRST_TOOL else f"{tool}-{metric}",
         units=unit.name,
         direction=direction,
-        values=scaled([value], _PERCENT if unit is RATIO else 1.0, at=at),
         metadata=metadata,
     )
+    try:
+        return foreign.further(like, [value()], _PERCENT if unit is RATIO else 1.0, at=at)
+    except RefusedError as refused:
+        return foreign.skip_of(like, refused)
 
 
 def _unit(metric: str) -> Unit:

@@ -55,7 +55,7 @@ def read(content: Content) -> Reading:
         for names, leaf, at in _leaves(value, (), f"$[1][{index}]"):
             name = "/".join(names) or f"value {index + 1}"
             try:
-                measurements += list(_measurements(name, leaf, at))
+                foreign.add(list(_measurements(name, leaf, at)), measurements, skips)
             except RefusedError as refused:
                 skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
     if not measurements and not skips:
@@ -85,7 +85,7 @@ def _typed(value: object) -> tuple[str, dict[str, object]]:
     return "", {}
 
 
-def _measurements(name: str, value: object, at: str) -> Iterator[Measurement]:
+def _measurements(name: str, value: object, at: str) -> Iterator[Measurement | Skip]:
     kind, fields = _typed(value)
     if kind not in {_TRIAL, _ESTIMATE}:
         raise RefusedError(
@@ -99,8 +99,8 @@ def _measurements(name: str, value: object, at: str) -> Iterator[Measurement]:
     yield Measurement(benchmark_name=name, values=scaled(times, 1.0, at=f"{at}.times"), metadata=metadata)
     collected = leaf.gctimes if kind == _TRIAL else [leaf.gctime]
     if any(collected):
-        yield Measurement(benchmark_name=name, metric="gc-time", values=scaled(collected, 1.0, at=f"{at}.gctimes"))
+        yield foreign.further(Measurement(benchmark_name=name, metric="gc-time"), collected, 1.0, at=f"{at}.gctimes")
     for metric, units, amount in (("allocated-bytes", BYTES, leaf.memory), ("allocations", COUNT, leaf.allocs)):
         if amount is not None:
-            values = scaled([amount], 1.0, at=f"{at} ({metric})")
-            yield Measurement(benchmark_name=name, metric=metric, units=units.name, values=values)
+            counted = Measurement(benchmark_name=name, metric=metric, units=units.name)
+            yield foreign.further(counted, [amount], 1.0, at=f"{at} ({metric})")

@@ -9,7 +9,7 @@ import msgspec
 
 from bench_db.ingest import foreign
 from bench_db.ingest.numbers import scaled
-from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.units import BYTES
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def read(content: Content) -> Reading:
         [group.get("name") if isinstance(group, dict) else None for group in groups] if isinstance(groups, list) else []
     )
 
-    def measured(name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+    def measured(name: str, record: foreign.Record, at: str) -> Iterator[Measurement | Skip]:
         group = foreign.plain(record.get("group"))
         suite = foreign.text(names[group]) if isinstance(group, int) and 0 <= group < len(names) else ""
         return _measurements(name, suite, record, at)
@@ -92,7 +92,7 @@ def _alias(record: foreign.Record, at: str) -> str:
     return name
 
 
-def _measurements(alias: str, group: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+def _measurements(alias: str, group: str, record: foreign.Record, at: str) -> Iterator[Measurement | Skip]:
     raw_runs = foreign.part(record.get("runs", msgspec.Raw(b"[]")), list[foreign.Record], at=f"{at}.runs")
     if not raw_runs:
         raise RefusedError(SkipReason.NO_STATISTICS, f"no run in {at}.runs")
@@ -110,10 +110,8 @@ def _measurements(alias: str, group: str, record: foreign.Record, at: str) -> It
         values = scaled(run.stats.samples, 1.0, at=f"{place}.stats.{_SAMPLES}")
         yield Measurement(benchmark_name=name, suite=group, tags=tags, values=values, metadata=_metadata(raw))
         if run.stats.heap is not None and run.stats.heap.avg is not None:
-            heap = scaled([run.stats.heap.avg], 1.0, at=f"{place}.stats.heap")
-            yield Measurement(
-                benchmark_name=name, suite=group, metric="allocated-bytes", units=BYTES.name, tags=tags, values=heap
-            )
+            heap = Measurement(benchmark_name=name, suite=group, metric="allocated-bytes", units=BYTES.name, tags=tags)
+            yield foreign.further(heap, [run.stats.heap.avg], 1.0, at=f"{place}.stats.heap")
 
 
 def _metadata(run: foreign.Record) -> str:

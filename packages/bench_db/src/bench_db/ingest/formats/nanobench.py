@@ -9,7 +9,7 @@ import msgspec
 
 from bench_db.ingest import foreign
 from bench_db.ingest.numbers import per_iteration, scaled
-from bench_db.ingest.reading import Measurement, Reading
+from bench_db.ingest.reading import Measurement, Reading, Skip
 from bench_db.units import COUNT
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _quoted(found: re.Match[bytes]) -> bytes:
     return start + msgspec.json.encode(name.decode()) + b"," + end
 
 
-def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measurement | Skip]:
     """Yield the metrics of a benchmark: elapsed times and counters are those of an iteration, divided by its batch."""
     at_epochs = f"{at}.{_MEASUREMENTS}"
     epochs = foreign.part(record.get(_MEASUREMENTS, msgspec.Raw(b"[]")), list[_Epoch], at=at_epochs)
@@ -82,5 +82,5 @@ def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measur
     for counter, metric in _COUNTERS.items():
         counts = [getattr(epoch, counter) for epoch in epochs]
         if any(counts):
-            counted = scaled(counts, each, at=f"{at_epochs} ({counter})")
-            yield Measurement(benchmark_name=name, suite=suite, metric=metric, units=COUNT.name, values=counted)
+            counted = Measurement(benchmark_name=name, suite=suite, metric=metric, units=COUNT.name)
+            yield foreign.further(counted, counts, each, at=f"{at_epochs} ({counter})")

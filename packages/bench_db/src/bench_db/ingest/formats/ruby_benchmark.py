@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign
-from bench_db.ingest.numbers import scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def read(content: Content) -> Reading:
             within = bool(_CAPTION.fullmatch(line))
         elif within and (row := _ROW.fullmatch(line)):
             try:
-                measurements += list(_measurements(*row.groups(default=""), at=at))
+                foreign.add(_measurements(*row.groups(default=""), at=at), measurements, skips)
             except RefusedError as refused:
                 skips.append(Skip(benchmark=row[1] or at, reason=refused.reason, detail=refused.detail))
         elif within and line.strip() and not measurements and not skips:
@@ -50,9 +49,12 @@ def read(content: Content) -> Reading:
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
 
 
-def _measurements(name: str, user: str, system: str, _total: str, real: str, *, at: str) -> Iterator[Measurement]:
+def _measurements(
+    name: str, user: str, system: str, _total: str, real: str, *, at: str
+) -> Iterator[Measurement | Skip]:
     if not name.strip():
         raise RefusedError(SkipReason.NO_NAME, f"no label in {at}")
     for metric, seconds in (("time", real), ("user-time", user), ("system-time", system)):
-        values = scaled([float(seconds)], _NS, at=f"{at} ({metric})")
-        yield Measurement(benchmark_name=name.strip(), metric=metric, values=values)
+        yield foreign.further(
+            Measurement(benchmark_name=name.strip(), metric=metric), [float(seconds)], _NS, at=f"{at} ({metric})"
+        )
