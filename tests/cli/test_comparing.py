@@ -30,3 +30,21 @@ class TestWhose:
             told = bench_db(*verb, *words, "--baseline-branch", "main")
             assert (told.code, "regressed" in told.out) == (int(verb == ("check",)), True)
             assert "too few" not in told.err + bench_db(*verb, "--store", store.uri).err
+
+    def test_a_baseline_of_too_few_runs(self, tmp_path: Path) -> None:
+        """No history can be judged by it, so that the answer names one with enough."""
+        store = connect(tmp_path / "store", create=True)
+        for number in range(6):
+            publish(store, number, {"f": 1.0 + number / 1000}, branch="main")
+        publish(store, 6, {"f": 1.5}, branch="topic")
+        words = ("--branch", "topic", "--store", store.uri)
+        for verb in (("check",), ("compare", "latest")):
+            advice = "--baseline-branch main --baseline last:5"
+            answer = bench_db(*verb, *words, "--baseline", "last:3")
+            assert f"branch topic has too few results of its own: compare with those of main by {advice}\n" in answer.err
+            told = bench_db(*verb, *words, *advice.split())
+            assert ("regressed" in told.out, "too few" in told.err) == (True, False)
+            few = "last:3 is too few runs: a verdict needs 5 runs of the baseline, as --baseline last:5 has\n"
+            for more in (("--store", store.uri), (*words, "--baseline-branch", "main")):
+                answer = bench_db(*verb, *more, "--baseline", "last:3")
+                assert (few in answer.err, "branch topic has" in answer.err) == (True, False)

@@ -130,7 +130,7 @@ def command(
         lambda: _text(
             gate, comparisons_told_apart(gate.comparisons, store.machines), baseline or USUAL, markdown=markdown
         ),
-        history=lambda: whose(gate, store, conditions.get("branch"), baseline_branch),
+        history=lambda: whose(gate, store, conditions.get("branch"), baseline, baseline_branch),
     )
     ctx.exit(0 if gate.passed else REGRESSION_FOUND)
 

@@ -97,7 +97,7 @@ def command(
             markdown=markdown,
             everything=unchanged_too,
         ),
-        history=lambda: whose(compared, store, conditions.get("branch"), baseline_branch),
+        history=lambda: whose(compared, store, conditions.get("branch"), baseline, baseline_branch),
     )
     ctx.exit(REGRESSION_FOUND if failing(compared.comparisons, fail_on) else 0)
 

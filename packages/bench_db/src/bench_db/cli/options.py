@@ -37,6 +37,7 @@ Document = Mapping[str, Any] | list[Any]
 _NEVER_CUT = 10_000  # characters of a first sentence
 _WHOLE = 100
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LAST = re.compile(r"last:([1-9]\d{0,5})")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 
 
@@ -493,13 +494,24 @@ def _say(history: Callable[[], str] | None) -> None:
         click.echo(f"of {history()}", err=True)
 
 
-def whose(compared: Compared, store: Database, branch: str | None, baseline_branch: str | None) -> str:
-    """Describe whose results were compared, and say how to compare those of a branch that has too few to be judged."""
-    if branch is None or baseline_branch is not None or any(one.effect is not None for one in compared.comparisons):
+def whose(
+    compared: Compared, store: Database, branch: str | None, baseline: str | None, baseline_branch: str | None
+) -> str:
+    """Describe whose results were compared; when nothing could be judged, say which options compare with enough runs."""
+    from bench_db.rules import RULES
+
+    if any(one.effect is not None for one in compared.comparisons):
         return compared.history
-    others = sorted(set(store.history().main.values()) - {branch})
-    how = f": compare with those of {others[0]} by --baseline-branch {others[0]}" if others else ""
-    return f"{compared.history}\nbranch {branch} has too few results of its own{how}"
+    last = _LAST.fullmatch(baseline or "")
+    asked = int(last[1]) if last else RULES.baseline_runs
+    enough = f"--baseline last:{RULES.baseline_runs}" if asked < RULES.baseline_runs else ""
+    has_few = all(one.n_baseline < min(asked, RULES.baseline_runs) for one in compared.comparisons)
+    if branch is not None and baseline_branch is None and has_few:
+        others = sorted(set(store.history().main.values()) - {branch})
+        how = f": compare with those of {others[0]} by --baseline-branch {others[0]} {enough}" if others else ""
+        return f"{compared.history}\nbranch {branch} has too few results of its own{how.rstrip()}"
+    few = f"\n{baseline} is too few runs: a verdict needs {RULES.baseline_runs} runs of the baseline, as {enough} has"
+    return compared.history + (few if enough else "")
 
 
 def emit_found(
