@@ -41,7 +41,9 @@ class TestWhose:
         for verb in (("check",), ("compare", "latest")):
             advice = "--baseline-branch main --baseline last:5"
             answer = bench_db(*verb, *words, "--baseline", "last:3")
-            assert f"branch topic has too few results of its own: compare with those of main by {advice}\n" in answer.err
+            assert (
+                f"branch topic has too few results of its own: compare with those of main by {advice}\n" in answer.err
+            )
             told = bench_db(*verb, *words, *advice.split())
             assert ("regressed" in told.out, "too few" in told.err) == (True, False)
             few = "last:3 is too few runs: a verdict needs 5 runs of the baseline, as --baseline last:5 has\n"
