@@ -30,18 +30,16 @@ def by_day(points: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
     day = pl.coalesce(
         pl.when((pl.col(name) != 0) & pl.col(name).is_between(*CALENDAR_SECONDS)).then(name) for name in _TIMES
     )
-    # a run has few days and a day few runs: rows are grouped by numbers before anything has a name
+    # rows are grouped by numbers before anything has a name
     counted = (
         points.lazy()
-        .select("series_key", _day=day // 86_400, _failed=pl.col("error").is_not_null())
+        .select("series_key", _day=(day // 86_400).cast(pl.Int32), _failed=pl.col("error").is_not_null())
         .drop_nulls("_day")
-        .group_by("series_key", "_day")
-        .agg(results=pl.len(), failed=pl.col("_failed").sum())
         .join(of_series.lazy(), on="series_key")
         .group_by("_group", "_day")
-        .agg(pl.col("results", "failed").sum().cast(pl.Int64))
+        .agg(results=pl.len().cast(pl.Int64), failed=pl.col("_failed").sum().cast(pl.Int64))
     )
     named = counted.join(groups.lazy(), on="_group").select(
-        *OF, day=pl.col("_day").cast(pl.Int32).cast(pl.Date), results="results", failed="failed"
+        *OF, day=pl.col("_day").cast(pl.Date), results="results", failed="failed"
     )
     return named.sort(*OF, "day").collect()

@@ -63,25 +63,27 @@ class History:
         A selection of a branch, of a pull request or of everything widens it, and so does the condition `beside`. Excluded runs
         are never selected.
         """
-        scope = self._in_scope(selection)
-        terms = [scope if beside is None else scope | beside]
-        if self.excluded:
-            terms.append(~pl.col("run_key").is_in(sorted(self.excluded)))
-        return reduce(and_, terms)
+        return reduce(and_, self.terms(selection, beside=beside) or [pl.lit(value=True)])
 
-    def _in_scope(self, selection: Selection) -> pl.Expr:
+    def terms(self, selection: Selection, *, beside: pl.Expr | None = None) -> list[pl.Expr]:
+        """Return the conditions that all rows meet which `counts` selects; each is on few columns."""
+        scope = self._in_scope(selection)
+        terms = scope if beside is None else [reduce(and_, scope) | beside] if scope else []
+        return [*terms, ~pl.col("run_key").is_in(sorted(self.excluded))] if self.excluded else terms
+
+    def _in_scope(self, selection: Selection) -> list[pl.Expr]:
         if selection.everything:
-            return pl.lit(value=True)
+            return []
         if selection.pr_number is not None:
-            return pl.col("pr_number") == selection.pr_number
+            return [pl.col("pr_number") == selection.pr_number]
         if selection.branch is not None and selection.branch not in set(self.main.values()):
-            return pl.col("branch") == selection.branch
+            return [pl.col("branch") == selection.branch]
         terms = [pl.col("pr_number").is_null()]
         if self.unreachable:
             commit = pl.col("commit")
             terms.append(commit.is_null() | ~commit.is_in(sorted(self.unreachable)))
         terms.append(self._on_main() if selection.branch is None else pl.col("branch") == selection.branch)
-        return reduce(and_, terms)
+        return terms
 
     def _on_main(self) -> pl.Expr:
         """Select results of the main branch of their device, or of an unknown branch."""

@@ -96,6 +96,7 @@ Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 # Columns whose values are the same in all points of a series.
 _OF_SERIES = frozenset((*series.IDENTITY, *series.MACHINE))
+_EVERY = pl.lit(value=True)
 
 
 def _between(low: int | None, high: int | None) -> pl.Expr:
@@ -415,7 +416,7 @@ class Database:
         Excluded runs are never among them.
         """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        own = self._rows(results, ("run_key", *SCOPE), of_name(name))
+        own = self._rows(results, ("run_key", *SCOPE), [of_name(name)])
         whole = Selection(branch=selection.branch, pr_number=selection.pr_number)
         wanted = (whole, Selection(everything=True)) if whole.is_of_main else (whole,)
         chosen = (own.filter(past.counts(one)) for one in wanted)
@@ -642,29 +643,27 @@ class Database:
         `condition` and `beside` are over stored columns, the names and keys of series as definitions give them. `projected` is the
         projection for these results, when it is known. `between` is a range of keys of stored series, the last excluded.
         """
-        predicate, names = past.counts(selection, beside=beside), self._names(results, past)
-        predicate = predicate if condition is None else predicate & condition
+        terms, names = past.terms(selection, beside=beside), self._names(results, past)
+        terms = [*terms, *([] if condition is None else [condition]), selection.of_points.predicate()]
         if names is None:
             of_series = selection.of_series.predicate()
             if keys is not None:
                 of_series &= pl.col("series_key").is_in(list(keys))
             if between is not None:
                 of_series &= _between(*between)
-            chosen = selection.of_points.predicate() & of_series
         else:
             kept = names.filter(selection.of_series.predicate())
             kept = kept if keys is None else kept.filter(pl.col("series_key").is_in(list(keys)))
             of_series = pl.col("series_key").is_in(kept["stored_key"].to_list())
-            chosen = selection.of_points.predicate() & of_series
         stored = [name for name in dict.fromkeys(("series_key", *columns, *ORDER)) if name != "commit_order"]
         wanted = stored if "commit_order" in columns or names is not None else columns
         if (
             condition is not None and keys is None
         ):  # an index finds the few rows of a condition such as one on the commit
-            rows = self._rows(results, wanted, predicate & chosen)
+            rows = self._rows(results, wanted, [*terms, of_series])
         else:
             projected = self._projected(results) if projected is None else projected
-            rows = self._rows(results, wanted, predicate & chosen, projected, of_series)
+            rows = self._rows(results, wanted, terms, projected, of_series)
         rows = past.ordered(rows) if "commit_order" in columns else rows
         return (rows if names is None else with_names(rows, names)).select(columns)
 
@@ -820,25 +819,23 @@ class Database:
         self,
         results: Snapshot,
         columns: Iterable[str],
-        predicate: pl.Expr,
+        terms: Sequence[pl.Expr],
         projected: projection.Projection | None = None,
-        of_series: pl.Expr | None = None,
+        of_series: pl.Expr = _EVERY,
     ) -> pl.DataFrame:
-        """Return narrow columns of the rows that a predicate keeps, from the projection as far as it has them.
+        """Return narrow columns of the rows that meet all conditions, from the projection as far as it has them.
 
-        `of_series` is the part of the predicate that is on columns of series, if any.
+        `of_series` is a condition on columns of series.
         """
+        predicate, columns = reduce(and_, terms, of_series), list(dict.fromkeys(columns))
         needed = list(dict.fromkeys((*columns, *predicate.meta.root_names())))
         known, rest = list[pl.DataFrame](), None
         if projected and projection.COLUMNS.issuperset(needed):
-            known, rest = (
-                [projected.read(needed, pl.lit(value=True) if of_series is None else of_series)],
-                projected.rest,
-            )
+            known, rest = [projected.read(columns, of_series, terms)], projected.rest
         if rest is None or rest:
             rows = results.read(needed, lance_filter(predicate, results.leaves), fragments=rest)
-            known.append(pl.DataFrame(rows))
-        return pl.concat(known).filter(predicate)
+            known.append(pl.DataFrame(rows).filter(predicate).select(columns))
+        return pl.concat(known)
 
     @of_sound_part
     def elsewhere(self, as_of: AsOf | None = None) -> list[str]:

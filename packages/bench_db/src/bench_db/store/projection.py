@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -118,8 +119,8 @@ class Projection:
     def __bool__(self) -> bool:
         return bool(self._entries)
 
-    def read(self, columns: Sequence[str], of_series: pl.Expr) -> pl.DataFrame:
-        """Return columns of the points of the series that a condition on columns of series keeps, in no order.
+    def read(self, columns: Sequence[str], of_series: pl.Expr, terms: Sequence[pl.Expr] = ()) -> pl.DataFrame:
+        """Return columns of the points that meet all `terms`, of the series that a condition on columns of series keeps, in no order.
 
         The fragments of a level that cannot be read become part of `rest`.
         """
@@ -127,25 +128,31 @@ class Projection:
         frames = []
         for entry in list(self._entries):
             try:
-                frames += [_rows_of(self._engine, entry, part, names, of_series) for part in entry.level.parts]
+                frames += [_rows_of(self._engine, entry, part, names, of_series, terms) for part in entry.level.parts]
             except faults.damage_errors() as error:
                 faults.require_damage(error)
                 _LOG.info("a level of the projection is ignored until it is made again: %s", error)
                 self._entries.remove(entry)
                 _OPEN.pop(self._engine, None)
                 self.rest += [f for f in self._results.fragments() if f.number in entry.fragments]
-                return self.read(names, of_series)
+                return self.read(names, of_series, terms)
         _LOG.debug("projection: %d levels answer, %d fragments are read beside", len(self._entries), len(self.rest))
         return pl.concat(frames) if frames else _empty(names)
 
 
-def _rows_of(engine: Engine, entry: _Entry, part: _Part, columns: list[str], of_series: pl.Expr) -> pl.DataFrame:
+def _rows_of(  # noqa: PLR0913, PLR0917 called here alone
+    engine: Engine,
+    entry: _Entry,
+    part: _Part,
+    columns: Sequence[str],
+    of_series: pl.Expr,
+    terms: Sequence[pl.Expr] = (),
+) -> pl.DataFrame:
     file = _opened(engine, part)
     if entry.all_valid:
-        return file.rows(columns, of_series)
-    rows = file.rows(list(dict.fromkeys((*columns, _ROW_ID))), of_series)
+        return file.rows(columns, of_series, terms)
     of_fragment = (pl.col(_ROW_ID) // (1 << _ROW_BITS)).cast(pl.Int64)
-    return rows.filter(of_fragment.is_in(sorted(entry.fragments))).select(columns)
+    return file.rows(columns, of_series, [*terms, of_fragment.is_in(sorted(entry.fragments))])
 
 
 class _File:
@@ -173,8 +180,8 @@ class _File:
     def _table(self, name: str) -> pa.Table:
         return pa.ipc.open_stream(self._section(name)).read_all()
 
-    def rows(self, columns: Sequence[str], of_series: pl.Expr) -> pl.DataFrame:
-        """Return columns of the points of the series that a condition keeps, series after series."""
+    def rows(self, columns: Sequence[str], of_series: pl.Expr, terms: Sequence[pl.Expr] = ()) -> pl.DataFrame:
+        """Return columns of the points that meet all `terms`, of the series that a condition keeps, series after series."""
         selected = self.series.select(kept=of_series.fill_null(value=False))["kept"].to_numpy()
         kept = np.broadcast_to(selected, len(self.series)) if len(selected) == 1 else selected
         chosen = np.flatnonzero(kept)
@@ -184,19 +191,57 @@ class _File:
         entries = np.concatenate(
             [np.arange(self._last[at] - self._blocks["series"][at], self._last[at]) for at in blocks]
         )
-        of_point = [name for name in columns if name not in _OF_SERIES]
+        needed = dict.fromkeys((*columns, *(name for term in terms for name in term.meta.root_names())))
+        of_point = [name for name in needed if name not in _OF_SERIES]
         points = pa.Table.from_batches(
             [batch.select(of_point) for batch in self._batches(blocks)] if of_point else [],
             None if of_point else pa.schema([]),
         )
         if of_point and len(entries) != len(chosen):
             points = _of_entries(points, kept[entries], self._counts[entries])
-        found = {name: self._column(name, points[name]) for name in of_point}
+        entry = np.repeat(chosen, self._counts[chosen])
+        met: Booleans = np.ones(1, np.bool_)
+        for term in terms:
+            met = met & self._met(term, points, entry)
+        if not met.all():
+            met = np.broadcast_to(met, len(entry))
+            points, entry = points.filter(pa.array(met)), entry[met]
+        return self._frame(columns, points, entry)
+
+    def _met(self, term: pl.Expr, points: pa.Table, entry: Integers) -> Booleans:
+        """Return which stored points meet a condition; one value where it is the same for all.
+
+        A condition on texts alone is decided once for each of their combinations, if these are fewer than the points.
+        """
+        names = list(dict.fromkeys(term.meta.root_names()))
+        coded = [one for name in names if (one := self._coded(name, points, entry)) is not None]
+        sizes = [len(texts) for texts, _ in coded]
+        if len(coded) < len(names) or math.prod(sizes) > max(1, len(entry)):
+            return _met(term, self._frame(names, points, entry))
+        each = np.indices(sizes).reshape(len(sizes), -1) if sizes else ()
+        met = _met(term, pl.DataFrame([texts.gather(at) for (texts, _), at in zip(coded, each, strict=True)]))
+        return met[np.ravel_multi_index([codes for _, codes in coded], sizes)] if met.any() != met.all() else met[:1]
+
+    def _coded(self, name: str, points: pa.Table, entry: Integers) -> tuple[pl.Series, Integers] | None:
+        """Return the texts of a column, null last, and the place of that of each point among them; None for numbers."""
+        if name in _OF_POINT and pa.types.is_null(points[name].type):
+            texts, codes = pa.nulls(0, _TYPES[name]), np.broadcast_to(0, len(points))
+        elif name in _TEXTS:
+            texts = self._texts[name]
+            codes = points[name].fill_null(len(texts)).to_numpy()
+        elif _TYPES[name] == pa.string():
+            encoded = self._series[name].combine_chunks().dictionary_encode()
+            texts, codes = encoded.dictionary, encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()[entry]
+        else:
+            return None
+        return pl.Series(name, texts).extend_constant(None, 1), codes
+
+    def _frame(self, columns: Iterable[str], points: pa.Table, entry: Integers) -> pl.DataFrame:
+        """Return columns of stored points; `entry` is the place of the series of each in the list of series."""
         shared = [name for name in columns if name in _OF_SERIES]
-        if shared:
-            every = self._series.select(shared).take(np.repeat(chosen, self._counts[chosen]))
-            found |= {name: every[name] for name in shared}
-        return pl.DataFrame(pa.table({name: found[name] for name in columns}))
+        every = self._series.select(shared).take(entry) if shared else points
+        found = {name: every[name] if name in shared else self._column(name, points[name]) for name in columns}
+        return pl.DataFrame(pa.table(found))
 
     def _column(self, name: str, stored: pa.ChunkedArray) -> pa.ChunkedArray:
         if pa.types.is_null(stored.type):
@@ -213,6 +258,11 @@ class _File:
                 if _checksum(block) != sums[at]:
                     raise _damaged(self._part, f"its block {at}")
                 yield pa.ipc.read_record_batch(block, self._schema)
+
+
+def _met(term: pl.Expr, frame: pl.DataFrame) -> Booleans:
+    """Return which rows of a frame meet a condition; one value for all where it is on no column."""
+    return frame.select(met=term.fill_null(value=False))["met"].to_numpy()
 
 
 def _of_entries(points: pa.Table, kept: Booleans, counts: Integers) -> pa.Table:
