@@ -176,6 +176,18 @@ class TestKernel:
         kernel = doubling(5.0)
         assert kernel.form(np.ones(3, np.float32)) == kernel.plain
 
+    def test_an_empty_cache_costs_no_set_up_of_the_compiler(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[object] = []
+        monkeypatch.setattr(jit, "_sound", lambda _: lambda *wanted: asked.append(wanted))
+        kernel = doubling(5.0)
+        assert kernel.form(np.ones(3)) == kernel.plain
+        assert not asked
+        doubling(200.0).machine(np.ones(3))
+        assert list(cache.rglob("*.nbi"))
+        asked.clear()
+        doubling(5.0).form(np.ones(3))
+        assert asked
+
     @pytest.mark.parametrize("left", [0.0, 0.5])
     @pytest.mark.parametrize("ending", ["nbc", "nbi"])
     def test_a_cache_that_is_cut_is_made_again(

@@ -208,6 +208,8 @@ def _is_cached(code: Any, arguments: tuple[object, ...]) -> bool:
     """Return whether Numba's cache on disk has machine code for this source, machine and types."""
     from numba import typeof  # noqa: PLC0415
 
+    if not any(Path(_cache_of(code).cache_path).glob("*.nbi")):  # to ask Numba takes a time that few calls save
+        return False
     types = tuple(map(typeof, arguments))
     return _cache_of(code).load_overload(types, code.targetctx) is not None
 
