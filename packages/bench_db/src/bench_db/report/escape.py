@@ -74,5 +74,6 @@ def script_json(document: object) -> str:
     Raises `ValueError` for a number that JSON cannot hold.
     """
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    safe = re.sub("[<>&\u2028\u2029]", lambda found: _SCRIPT[found[0]], text)
-    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", safe)
+    for letter, escaped in _SCRIPT.items():
+        text = text.replace(letter, escaped)
+    return text if text.isascii() else re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -82,8 +82,11 @@ def arranged(narrow: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> 
     The points have the columns `NARROW`, and their runs the columns `RUN`.
     """
     groups, places = _places(series)
-    placed = narrow.join(places, on="series_key")
-    of_groups = placed.select("group", "run_key").unique().join(runs, on="run_key", nulls_equal=True)
+    by_run = ("run_key",) if len(groups) == 1 else ("group", "run_key")  # a key of one column joins twice as fast
+    placed = narrow if len(groups) == 1 else narrow.join(places, on="series_key")
+    each = placed.select(by_run).unique()
+    each = each.with_columns(group=pl.lit(0, places["group"].dtype)) if len(groups) == 1 else each
+    of_groups = each.select("group", "run_key").join(runs, on="run_key", nulls_equal=True)
     builds = (
         of_groups.sort("group", *COMMIT_ORDER, nulls_last=False)
         .unique(("group", *BUILD), keep="first", maintain_order=True)
@@ -95,7 +98,7 @@ def arranged(narrow: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> 
     of_groups = of_groups.with_columns(repeated=pl.when(pl.len().over(of_commit) > 1).then(several).otherwise(0))
     of_groups = of_groups.join(builds, on=("group", *BUILD), nulls_equal=True)
     facts = of_groups.select("group", "run_key", facts=pl.struct(pl.exclude("group")).hash())
-    hashed = placed.join(facts, on=("group", "run_key"), nulls_equal=True).select(*NARROW, "facts")
+    hashed = placed.join(facts, on=by_run, nulls_equal=True).select(*NARROW, "facts")
     digests = hashed.select("series_key", digest=hashed.hash_rows(seed=0))
     sums = digests.group_by("series_key").agg(pl.col("digest").sum(), pl.len())
     names = {number: group for group, number in groups.items()}
