@@ -1,11 +1,14 @@
 """Every error becomes one line and an exit code."""
 
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
 import pytest
 from polars.exceptions import PanicException
 
+from tests.cli.commands import environment
 from tests.cli.conftest import bench_db, bench_db_process
 
 
@@ -44,3 +47,16 @@ class TestFailure:
         assert said.err.startswith("Traceback")
         assert "boom" in said.err
         assert said.err.endswith("bench-db: this is a defect of bench_db; please report it with the lines above\n")
+
+
+class TestEnd:
+    """The end of a process takes no work that nobody sees."""
+
+    def test_no_search_for_cycles(self) -> None:
+        # what is registered before a command is called after what the command registers
+        code = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_count()[0], gc.get_freeze_count())); sys.argv[1:] = ['--version']; from bench_db.cli import main; main()"
+        said = subprocess.run(
+            [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=True
+        )
+        searched, left = map(int, said.stdout.split()[-2:])
+        assert searched < 10 < 1000 < left
