@@ -87,11 +87,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _levels_of_small_stores() -> Iterator[None]:
-    """Give the small stores of the tests levels of the projection, as large ones and those in buckets have."""
+def rows_with_levels() -> Iterator[int]:
+    """Give the small stores of the tests levels of the projection; yield from how many rows on a store in a directory has them."""
+    rows = projection._LEAST_ROWS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(projection, "_LEAST_ROWS", 0)
-        yield
+        yield rows
 
 
 @pytest.fixture(scope="session")

@@ -6,17 +6,22 @@ import resource
 import shutil
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import pytest
+from lance.dataset import DatasetOptimizer
 
 from bench_db.errors import StoreUnavailableError, UserError
-from bench_db.store import indexes, maintain, projection
+from bench_db.model import Samples
+from bench_db.store import content, engine, indexes, maintain, projection
 from bench_db.store.database import connect
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, StoredFile
+from bench_db.store.filters import condition
+from bench_db.store.publish import Entry
+from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, RUNS_TABLE, StoredFile
 from tests.strategies import commit_of, publication
 from tests.support.rights import as_nobody
 from tests.support.vanishing import Vanishing
@@ -145,6 +150,58 @@ class TestLevels:
         database.optimize()
         # Lance does not join a fragment that an index covers with one that it does not cover.
         assert [fragment.rows for fragment in database._engine.open(RESULTS_TABLE).fragments()] == [32, 16]
+
+
+class TestCopied:
+    """Fragments of many rows are joined without encoding them anew, and every row stays as it is."""
+
+    @pytest.fixture
+    def modes(self, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+        """Return how each compaction has joined fragments; those of four rows have many."""
+        monkeypatch.setattr(engine, "_COPIED_ROWS", 4)
+        found: list[str | None] = []
+        join = DatasetOptimizer.compact_files
+
+        def joined(self: DatasetOptimizer, **options: Any) -> object:
+            done = join(self, **options)
+            if done.fragments_added and RESULTS_TABLE.directory in self._dataset.uri:
+                found.append(options.get("compaction_mode"))
+            return done
+
+        monkeypatch.setattr(DatasetOptimizer, "compact_files", joined)
+        return found
+
+    def test_rows_stay(self, database: Database, modes: list[str | None]) -> None:
+        for first in (0, 4):
+            _publish(database, 4, start=first)
+            run, [failed] = publication(first + 100, rows=1)
+            odd = replace(failed, values=Samples([]), error="a test failed", tags={"gpu": "h100"}, iterations=())
+            database.publish([odd], run)
+            database.optimize()
+        indexed = database._engine.open(RESULTS_TABLE).indexed()
+        _publish(database, 10, start=8)
+        before = sorted(map(repr, database.results()))
+        modes.clear()
+        database.optimize()
+        database.optimize()
+        assert modes == [None, "try_binary_copy"]
+        assert sorted(map(repr, database.results())) == before
+        assert database.verify().sound
+        assert database._engine.open(RESULTS_TABLE).indexed() == indexed
+
+    def test_deleted_rows_go(self, database: Database, modes: list[str | None]) -> None:
+        for first in (0, 5):
+            _publish(database, 5, start=first)
+            database._engine.compact(RESULTS_TABLE, ROWS_PER_FRAGMENT)
+        assert modes == [None, None, "try_binary_copy"]
+        for table in (RESULTS_TABLE, RUNS_TABLE):
+            database._engine.delete(table, condition("dut.version", ["1.0.1", "1.0.2"]))
+        before = sorted(map(repr, database.results()))
+        database.optimize()
+        (left,) = database._engine.open(RESULTS_TABLE).fragments()
+        assert (left.rows, left.physical_rows, left.deletions) == (16, 16, None)
+        assert sorted(map(repr, database.results())) == before
+        assert database.verify().sound
 
 
 class TestCleaning:
@@ -376,6 +433,23 @@ class TestWhenDue:
         _publish(database, 1, start=9)
         monkeypatch.undo()
         assert len(database.results()) == 20
+
+
+@pytest.mark.slow
+def test_what_a_day_takes_after_maintenance(
+    database: Database, monkeypatch: pytest.MonkeyPatch, rows_with_levels: int
+) -> None:
+    """Rows of 20 samples in a directory take 1.5 times their bytes at most, versions of an hour ago and indexes included."""
+    monkeypatch.setattr(projection, "_LEAST_ROWS", rows_with_levels)
+    for first in range(0, 400, 40):
+        entries = [Entry(*publication(number, rows=100, samples_each=20)) for number in range(first, first + 40)]
+        list(database.publish_many(entries))
+        database.optimize()
+        for file in Path(database.uri).rglob("*"):
+            os.utime(file, (time.time() - 3600,) * 2)
+    database.optimize()
+    data = sum(f.bytes for t in (RESULTS_TABLE, RUNS_TABLE) for f in database._engine.open(t).fragments())
+    assert data < sum(facts.st_blocks * 512 for _, facts in content.files_below(Path(database.uri))) < 1.5 * data
 
 
 def _manifests(database: Database) -> list[Path]:

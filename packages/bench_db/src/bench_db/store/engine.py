@@ -95,6 +95,9 @@ _LAST_VERSION = 2**64 - 1
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # The name of the file of a transaction, in the manifest of its version.
 _TRANSACTION = re.compile(rb"\d+-([0-9a-f-]{36})\.txn")
+# Pages of so many rows are copied into a larger fragment: to encode 120,000 rows of 56 samples anew takes 0.36 s of CPU, to copy
+# them 0.06 s.
+_COPIED_ROWS = 1 << 14
 # A shorter run of zeros frees no block of a disk.
 _ZEROS = re.compile(rb"\0{4096,}")
 # FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE of Linux.
@@ -1080,13 +1083,7 @@ class Engine:
 
     def compact(self, table: Table, target_rows: int) -> None:
         """Join small fragments into ones of `target_rows` rows at most, level by level: see `_of_higher_levels`."""
-        self._maintain(
-            f"compacting {table.name}",
-            table,
-            lambda dataset: dataset.optimize.compact_files(
-                target_rows_per_fragment=target_rows, excluded_fragment_ids=_of_higher_levels(dataset.get_fragments())
-            ),
-        )
+        self._maintain(f"compacting {table.name}", table, lambda dataset: _compact(dataset, target_rows))
 
     def update_indexes(self, table: Table) -> None:
         """Bring the indexes of a table up to date."""
@@ -1181,6 +1178,19 @@ def _fragment(known: lance.FragmentMetadata) -> Fragment:
         else Deletions(lost.path(known.id), lost.num_deleted_rows, f"{lost.read_version}-{lost.id}"),
         overlays=str(known.overlays or ""),
     )
+
+
+def _compact(dataset: lance.LanceDataset, target_rows: int) -> None:
+    """Join fragments; those of many rows are joined as they are encoded, once the others are encoded together."""
+    parts = dataset.get_fragments()
+    left = _of_higher_levels(parts)
+    many = [
+        part.fragment_id for part in parts if part.metadata.num_rows >= _COPIED_ROWS and not part.metadata.num_deletions
+    ]
+    join = partial(dataset.optimize.compact_files, target_rows_per_fragment=target_rows)
+    join(excluded_fragment_ids=[*{*left, *many}])
+    if {*many} - {*left}:
+        join(excluded_fragment_ids=_of_higher_levels(dataset.get_fragments()), compaction_mode="try_binary_copy")
 
 
 def _of_higher_levels(fragments: Iterable[lance.LanceFragment]) -> list[int]:
