@@ -45,6 +45,26 @@ class TestCheckout:
         assert Provenance(checkout=str(tmp_path)) == Provenance(checkout=tmp_path)  # type: ignore[arg-type]
 
 
+class TestTimes:
+    """A commit dated after it was measured is ordered as made then, which its date does not show."""
+
+    def test_a_commit_dated_after_its_run_began(self) -> None:
+        said = (
+            "the commit is dated 1970-01-01 00:00:51 UTC, after its run began at 1970-01-01 00:00:50 UTC, and is ordered as made then; "
+            "check --dut-timestamp and the clocks of both machines"
+        )
+        for reading, notes in (
+            (replace(READING, commit_time=51), [said]),
+            (replace(READING, commit_time=50), []),
+            (replace(READING, commit_time=51, run_time=None), []),
+            (replace(READING, commit_time=51, commit=None), []),
+        ):
+            assert [note for note in normal(reading)[0].notes if "is dated" in note] == notes
+        published = Provenance(dut_timestamp=70, measured_at=60)
+        notes = list(normal(replace(READING, run_time=None), published)[0].notes)
+        assert any("after its run began at 1970-01-01 00:01:00 UTC" in note for note in notes)
+
+
 class TestPrecedence:
     """The caller precedes the file, the file precedes the checkout, the checkout precedes "unknown"."""
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -405,6 +406,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     commit = _commit(reading, provenance, build)
     dut = _dut(reading, provenance, build, commit)
     bed, assumed = _test_bed(reading, provenance)
+    run_time = provenance.measured_at if reading.run_time is None else reading.run_time
     within, cut = in_bounds(reading.measurements)
     run = Run(
         run_id=provenance.run_id or reading.run_id,
@@ -422,10 +424,11 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         workflow=provenance.workflow,
         run_url=provenance.run_url,
         context=reading.context,
-        run_time=provenance.measured_at if reading.run_time is None else reading.run_time,
+        run_time=run_time,
         skipped=dict(sorted(Counter(str(skip.reason) for skip in reading.skips).items())),
         notes=(
             *_timing(reading, provenance, dut),
+            *_too_late(dut.timestamp, run_time if commit else None),
             *_branch_note(reading, provenance, build),
             *assumed,
             *reading.notes,
@@ -561,6 +564,15 @@ def _timing(reading: Reading, provenance: Provenance, dut: DutBuild) -> tuple[st
     is_stated = reading.commit_time is not None or provenance.dut_timestamp is not None
     by_run = not is_stated and dut.timestamp == reading.run_time
     return ("the commit's time is not known: ordered by when it was measured",) if by_run else ()
+
+
+def _too_late(committed: int, measured: int | None) -> tuple[str, ...]:
+    """Return a note on a commit that is dated after its run began, which the order of commits does not follow."""
+    if measured is None or committed <= measured:
+        return ()
+    dated, began = (f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}" for time in (committed, measured))
+    note = f"the commit is dated {dated} UTC, after its run began at {began} UTC, and is ordered as made then"
+    return (f"{note}; check --dut-timestamp and the clocks of both machines",)
 
 
 def _branch_note(reading: Reading, provenance: Provenance, build: Build) -> tuple[str, ...]:

@@ -52,17 +52,16 @@ def read(content: Content) -> Reading:
             skips.append(Skip(benchmark=begun[1], reason=SkipReason.NO_STATISTICS, detail=detail))
         elif named := _FAILED.fullmatch(line):
             failed.append((named[1], at))
+            measurements.append(_failure(named[1]))
             are_certain = are_certain and above
         else:
             follows = False
-    if not measurements and not skips:
+    if len(failed) == len(measurements) and not skips:
         raise UnreadableOutputError(foreign.NO_BENCHMARK, file=str(content.path))
-    for name, at in failed:
-        if are_certain:
-            measurements.append(_failure(name))
-        else:
-            detail = f"a benchmark that failed, or a heading, at {at}"
-            skips.append(Skip(benchmark=name, reason=SkipReason.NO_STATISTICS, detail=detail))
+    if not are_certain:
+        measurements = [measurement for measurement in measurements if measurement.error is None]
+        detail = "a benchmark that failed, or a heading, at"
+        skips += (Skip(benchmark=n, reason=SkipReason.NO_STATISTICS, detail=f"{detail} {at}") for n, at in failed)
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
 
 
