@@ -184,10 +184,20 @@ class TestFrames:
             database.query(f"SELECT * FROM '{tmp_path / 'secret.csv'}'")
 
     def test_sql_over_answers(self, database: bench_db.Database) -> None:
-        assert database.query("SELECT * FROM latest").equals(database.latest())
-        assert database.query("SELECT * FROM series").equals(database.summary())
+        assert database.query("SELECT * EXCLUDE (tags) FROM latest").equals(database.latest())
+        assert database.query("SELECT * EXCLUDE (tags) FROM series").equals(database.summary())
         joined = "SELECT COUNT(*) AS n FROM latest JOIN series USING (series_key) WHERE latest.median <= series.max"
         assert database.query(joined)["n"].to_list() == [database.latest().height]
+
+    def test_sql_has_tags_in_every_table_with_their_text(self, tmp_path: Path) -> None:
+        store = bench_db.connect(tmp_path / "store", create=True)
+        with store.record("d", commit="a" * 40, environment={}, test_bed_name="t") as run:
+            run.add("f", 1.0, tags={"gpu": "h100,=%", "batch": 32})
+            run.add("g", 1.0)
+        for table in ("results", "latest", "series", "points"):
+            asked = f"SELECT tags['gpu'] AS gpu, cardinality(tags) AS n, typeof(tags) AS kind FROM {table} ORDER BY n"
+            assert store.query(asked).rows() == [(None, 0, kind := "MAP(VARCHAR, VARCHAR)"), ("h100,=%", 2, kind)]
+            assert store.query(f"SELECT tags FROM {table} WHERE commit = 'none'").is_empty()
 
     def test_sql_has_times_in_every_table(self, database: bench_db.Database) -> None:
         times = {

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import polars as pl
+import pyarrow as pa
 
 from bench_db.app import reading
 from bench_db.app.arguments import with_guarded_methods
 from bench_db.app.commit_names import sha_of
 from bench_db.app.engines import summarising, workers_of
 from bench_db.clock import CALENDAR_SECONDS
+from bench_db.identity import tags_of_key
 from bench_db.query.selection import Selection, selection_of
 from bench_db.query.series import COLUMNS
 from bench_db.store import database as stores
@@ -527,6 +529,16 @@ def _with_times(rows: Frame) -> Frame:
     )
 
 
+def _with_tags(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with `tags` behind the text of them, as a map, which `results` has."""
+    keys = rows["tags_key"].unique()
+    tags = pa.array([list(tags_of_key(key or "").items()) for key in keys], pa.map_(pa.string(), pa.string()))
+    maps = pl.DataFrame({"tags_key": keys, "tags": pl.Series(tags)})
+    at = rows.columns.index("tags_key") + 1
+    joined = rows.join(maps, on="tags_key", how="left", maintain_order="left", nulls_equal=True)
+    return joined.select(*rows.columns[:at], "tags", *rows.columns[at:])
+
+
 def query(
     store: stores.Database,
     text: str,
@@ -549,8 +561,8 @@ def tables_of(store: stores.Database, as_of: AsOf | None = None, *, everything: 
     """Return the tables that a query sees, with the public names of their columns."""
     chosen = Selection(everything=everything)
     derived = {
-        "latest": lambda: with_run(public(reading.latest(store, chosen, as_of=as_of))),
-        "series": lambda: public(store.summary(chosen, as_of=as_of)),
-        "points": lambda: public(store.rows((*COLUMNS, "commit_order"), chosen, as_of)),
+        "latest": lambda: _with_tags(with_run(public(reading.latest(store, chosen, as_of=as_of)))),
+        "series": lambda: _with_tags(public(store.summary(chosen, as_of=as_of))),
+        "points": lambda: _with_tags(public(store.rows((*COLUMNS, "commit_order"), chosen, as_of))),
     }
     return store.sql_tables(as_of, everything=everything, named=_with_times, also=derived)
