@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from operator import attrgetter
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench_db.analysis.student import t_quantile, two_sided_p
 from bench_db.model import Comparison, MeanChange, Verdict
@@ -23,6 +23,19 @@ _SMALL_SAMPLE = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.2, 7: 1.14, 8: 1.1
 _LARGEST_LOG = 700.0
 _LARGEST = math.expm1(_LARGEST_LOG)
 _LEAST_SHARE = 1e-100
+
+
+class StepTest(NamedTuple):
+    """What `compare` finds out from figures alone, with the names of the columns of `Comparison`."""
+
+    verdict: Verdict
+    n_baseline: int
+    n_candidate: int
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    significant: bool = False
 
 
 def compare(  # noqa: PLR0913 all but the first three by keyword
@@ -43,10 +56,24 @@ def compare(  # noqa: PLR0913 all but the first three by keyword
     `failed` says that the candidate ran and gave an error. The interval covers 1 - `alpha`. A significant change of several runs is
     suspected when only one of them shows half of it; whether one run alone proves a change depends on other series (`judge`).
     """
-    new, old = [x for x in candidate if math.isfinite(x)], [x for x in baseline if math.isfinite(x)]
+    found = step_test(candidate, baseline, direction, failed, alpha, minimum_effect, minimum_difference)
+    return Comparison(**found._asdict())
+
+
+def step_test(  # noqa: PLR0913, PLR0917 those of `compare`
+    candidate: Sequence[float],
+    baseline: Sequence[float],
+    direction: Direction = Direction.LOWER,
+    failed: bool = False,  # noqa: FBT001, FBT002
+    alpha: float = RULES.significance,
+    minimum_effect: float = RULES.minimum_effect,
+    minimum_difference: float = 0.0,
+) -> StepTest:
+    """Compare as `compare` does, without the record, which takes as long as half of the test."""
+    new, old = list(filter(math.isfinite, candidate)), list(filter(math.isfinite, baseline))
     without = _without_test(new, old, failed=failed)
     if without is not None:
-        return Comparison(verdict=without, n_baseline=len(old), n_candidate=len(new))
+        return StepTest(without, len(old), len(new))
     return _tested(new, old, direction, alpha, (minimum_effect, minimum_difference))
 
 
@@ -60,36 +87,34 @@ def _without_test(new: list[float], old: list[float], *, failed: bool) -> Verdic
 
 def _tested(
     new: list[float], old: list[float], direction: Direction, alpha: float, minimum: tuple[float, float]
-) -> Comparison:
+) -> StepTest:
     logarithmic = min(*new, *old) > 0.0
-    unit = 1.0 if logarithmic else size_of(new, old)
-    y_new, y_old = ([math.log(x) if logarithmic else x / unit for x in values] for values in (new, old))
+    if logarithmic:
+        unit, y_new, y_old = 1.0, list(map(math.log, new)), list(map(math.log, old))
+    else:
+        unit = size_of(new, old)
+        y_new, y_old = [x / unit for x in new], [x / unit for x in old]
     centre, level = _centres(y_new, y_old)
     step = centre - level
     scale = robust_scale(y_old) if len(new) == 1 else _pooled(y_new, y_old)
     error, df = scale * math.sqrt(1.0 / len(old) + 1.0 / len(new)), degrees(len(new), len(old))
     p_value = two_sided_p(step / error, df) if error > 0.0 else float(step == 0.0)
     margin = error * t_quantile(alpha, df)
-    difference = math.exp(level + step) - math.exp(level) if logarithmic else step * unit
-    least = (math.log1p(minimum[0]) if logarithmic else minimum[0], minimum[1])
-    reached = (abs(is_) >= needed * (1.0 - 1e-9) for is_, needed in zip((step, difference), least, strict=True))
-    significant = p_value < alpha and all(reached)  # rounding must not decide a tie
+    significant = p_value < alpha and _reaches(step, level, unit, minimum, logarithmic=logarithmic)
     effect, low, high = (
         relative(s, level, level + step, logarithmic=logarithmic) for s in (step, step - margin, step + margin)
     )
     verdict = _verdict(step, direction) if significant else Verdict.UNCHANGED
     if verdict is not Verdict.UNCHANGED and len(new) > 1 and _showing(step, level, y_new) == 1:
         verdict = Verdict.SUSPECTED
-    return Comparison(
-        verdict=verdict,
-        effect=effect,
-        low=low,
-        high=high,
-        p_value=p_value,
-        n_baseline=len(old),
-        n_candidate=len(new),
-        significant=significant,
-    )
+    return StepTest(verdict, len(old), len(new), effect, low, high, p_value, significant)
+
+
+def _reaches(step: float, level: float, unit: float, minimum: tuple[float, float], *, logarithmic: bool) -> bool:
+    """Tell whether a step reaches the smallest share and the smallest difference that count; rounding must not decide a tie."""
+    difference = math.exp(level + step) - math.exp(level) if logarithmic else step * unit
+    least = (math.log1p(minimum[0]) if logarithmic else minimum[0], minimum[1])
+    return all(abs(is_) >= needed * (1.0 - 1e-9) for is_, needed in zip((step, difference), least, strict=True))
 
 
 def means(comparisons: Iterable[Comparison]) -> list[MeanChange]:

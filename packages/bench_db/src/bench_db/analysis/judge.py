@@ -14,9 +14,16 @@ import numpy as np
 import polars as pl
 
 from bench_db.analysis.accidents import Move, alike, distance, independent, moves
-from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, degrees, step_and_margin
+from bench_db.analysis.compare import (
+    NORMAL_CONSISTENCY,
+    StepTest,
+    centres,
+    compare,
+    degrees,
+    step_and_margin,
+    step_test,
+)
 from bench_db.analysis.histories import Histories, histories, observations
-from bench_db.analysis.jit import Floats
 from bench_db.analysis.level import fresh_runs, levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
 from bench_db.analysis.seed_methods import (
@@ -38,6 +45,7 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable
 
+    from bench_db.analysis.jit import Floats
     from bench_db.model import Series
 
 METHODS = ("runs", "lance-bench-t", "lance-bench-z", "threshold")
@@ -87,12 +95,12 @@ class Earlier:
     """
 
     figure: Figure = Figure.MEDIAN
-    values: Floats = field(default_factory=lambda: np.empty(0))
-    medians: Floats = field(default_factory=lambda: np.empty(0))
+    values: Sequence[float] = ()
+    medians: Sequence[float] = ()
     in_one_go: int = 1
     may_step: bool = False
 
-    def by(self, figure: Figure) -> Floats:
+    def by(self, figure: Figure) -> Sequence[float]:
         """Return the values by the figure of the series, or the medians."""
         return self.values if figure is self.figure else self.medians
 
@@ -154,21 +162,23 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 
     judged: list[Comparison] = []
     latest: dict[int, float] = {}
-    medians = old.points["median"].to_numpy()
     in_goes = dict(with_result.group_by("series_key").agg(pl.col("in_one_go").max()).iter_rows())
+    may_step = looks_for_level(method, last) and not pinned
+    # of few numbers, lists are faster than arrays
+    all_values, all_medians, offsets = old.values.tolist(), old.points["median"].to_list(), old.offsets.tolist()
     for number, (series, level) in enumerate(zip(old.series, chosen, strict=True)):
-        of = slice(old.offsets[number], old.offsets[number + 1])
+        of = slice(offsets[number], offsets[number + 1])
+        values, medians = all_values[of], all_medians[of]
         runs = Earlier(
             figure=old.figures[number],
-            values=old.values[of][level],
-            medians=medians[of][level],
+            values=values[level],
+            medians=medians[level],
             in_one_go=in_goes[series.series_key],
-            may_step=looks_for_level(method, last) and not pinned,
+            may_step=may_step,
         )
         judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, least(series)))
-        if len(runs.values):
-            newest = old.values if judged[-1].figure is old.figures[number] else medians
-            latest[series.series_key] = float(newest[old.offsets[number + 1] - 1])
+        if runs.values:
+            latest[series.series_key] = (values if judged[-1].figure is runs.figure else medians)[-1]
     without = pl.Series([*new, *([] if missing_levels else seen.join(own, on="series_key", how="anti")["series_key"])])
     rest = names.filter(pl.col("series_key").is_in(without.cast(pl.Int64).implode()))
     judged += [_judged(s, new.get(s.series_key, _NOTHING), Earlier(), method, least(s)) for s in identified(rest)]
@@ -523,16 +533,19 @@ def _measured(ours: pl.DataFrame) -> dict[int, Measured]:
             pl.col("in_one_go").max(),
         )
     )
+    names = tuple(Figure)
+    figures = zip(*(rows[name].to_list() for name in names), strict=True)
+    others = rows.select("series_key", "samples", "runs", "failed", "error", "in_one_go").iter_rows()
     return {
-        row["series_key"]: Measured(
-            figures={figure: row[figure] for figure in Figure},
-            samples=row["samples"],
-            runs=row["runs"],
-            failed=row["failed"],
-            errors=row["error"],
-            in_one_go=row["in_one_go"],
+        key: Measured(
+            figures=dict(zip(names, values, strict=True)),
+            samples=samples,
+            runs=runs,
+            failed=failed,
+            errors=errors,
+            in_one_go=in_one_go,
         )
-        for row in rows.iter_rows(named=True)
+        for values, (key, samples, runs, failed, errors, in_one_go) in zip(figures, others, strict=True)
     }
 
 
@@ -544,47 +557,50 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, least: T
         new, figure = medians, Figure.MEDIAN
         values = old.by(figure)
     failed = found.runs > 0 and not new
-    fresh = fresh_runs(new, values.tolist(), **_least(least)) if new and old.may_step and method == _BY_FIGURE else 0
+    fresh = fresh_runs(new, values, **_least(least)) if new and old.may_step and method == _BY_FIGURE else 0
     if fresh:
         old = replace(old, values=old.values[:-fresh], medians=old.medians[:-fresh])
         values = values[:-fresh]
-    comparison = _compared(new, values, series.direction, method, least, failed=failed)
+    of_test = _test(new, values, series.direction, method, least, failed=failed)
     after, before = _middle(new), _middle(values)
+    is_median = figure is Figure.MEDIAN
+    baseline_median, candidate_median = (before, after) if is_median else (_middle(old.medians), _middle(medians))
     if method == "runs" and len(new) > 1 and len(values):
-        after, before = centres(new, values.tolist())
-    return replace(
-        comparison,
+        after, before = centres(new, values)
+    note = _note(of_test.verdict, found, old)
+    return Comparison(
         series=series,
-        effect=_finite(comparison.effect),
-        low=_finite(comparison.low),
-        high=_finite(comparison.high),
-        baseline_median=_middle(old.medians),
-        candidate_median=_middle(medians),
+        verdict=of_test.verdict,
+        effect=_finite(of_test.effect),
+        low=_finite(of_test.low),
+        high=_finite(of_test.high),
+        p_value=of_test.p_value,
+        n_baseline=of_test.n_baseline,
+        n_candidate=of_test.n_candidate,
+        baseline_median=baseline_median,
+        candidate_median=candidate_median,
         figure=figure,
         baseline_value=before,
         candidate_value=after,
-        note="; ".join(filter(None, (_note(comparison, found, old), _shown_before(fresh)))),
+        significant=of_test.significant,
+        note="; ".join(filter(None, (note, _shown_before(fresh)))) if fresh else note,
         threshold="" if least is None or method not in _OF_LEVEL else least.text,
     )
 
 
 def _shown_before(fresh: int) -> str:
-    if not fresh:
-        return ""
     runs = "the run" if fresh == 1 else f"each of the {fresh} runs"
     return f"{runs} before shows the change, too, and is not part of the baseline"
 
 
-def _note(comparison: Comparison, found: Measured, old: Earlier) -> str:
+def _note(verdict: Verdict, found: Measured, old: Earlier) -> str:
     """Return the error of runs without a result, what is lacking for a verdict, and that runs in one go count as one."""
     together = f"{found.in_one_go} runs measured in one go count as one" if found.in_one_go > 1 else ""
     said = ""
     if found.failed:
         reason = (found.errors or ["no finite value"])[0].strip().partition("\n")[0]
-        said = (
-            reason if comparison.verdict == Verdict.FAILED else f"{found.failed} of {found.runs} runs failed: {reason}"
-        )
-    elif comparison.verdict == Verdict.INSUFFICIENT:
+        said = reason if verdict is Verdict.FAILED else f"{found.failed} of {found.runs} runs failed: {reason}"
+    elif verdict is Verdict.INSUFFICIENT:
         said = f"a verdict needs {RULES.baseline_runs} runs of the baseline"
         if old.in_one_go > 1:
             return f"{said}, and its {old.in_one_go} runs measured in one go count as one: measure both with `bench-db pairs`"
@@ -663,17 +679,23 @@ def _named(judged: Iterable[Comparison], earlier: pl.DataFrame) -> dict[int, Nam
     }
 
 
-def _compared(  # noqa: PLR0913 what a comparison needs
-    new: list[float], old: Floats, direction: Direction, method: str, least: Threshold | None, *, failed: bool
-) -> Comparison:
-    if not new or not len(old) or method == "runs":
-        return compare(new, old.tolist(), direction, failed=failed, **_least(least))
+def _test(  # noqa: PLR0913 what a comparison needs
+    new: Sequence[float],
+    old: Sequence[float],
+    direction: Direction,
+    method: str,
+    least: Threshold | None,
+    *,
+    failed: bool,
+) -> StepTest | Comparison:
+    if not new or not old or method == "runs":
+        return step_test(new, old, direction, failed, **_least(least))
     if method == "threshold":
         threshold = RULES.minimum_effect if least is None else least.relative or 0.0
-        return within_threshold(new, old.tolist(), direction, threshold=threshold, failed=failed)
+        return within_threshold(new, old, direction, threshold=threshold, failed=failed)
     if method == "lance-bench-z":
-        return lance_bench_z(new[-1], old.tolist(), direction)
-    return lance_bench_ttest([*old.tolist(), *new], direction)
+        return lance_bench_z(new[-1], old, direction)
+    return lance_bench_ttest([*old, *new], direction)
 
 
 def _least(threshold: Threshold | None) -> dict[str, float]:
@@ -683,9 +705,9 @@ def _least(threshold: Threshold | None) -> dict[str, float]:
     return {"minimum_effect": threshold.relative or 0.0, "minimum_difference": threshold.absolute or 0.0}
 
 
-def _middle(values: Sequence[float] | Floats) -> float | None:
+def _middle(values: Sequence[float]) -> float | None:
     """Return the median as NumPy computes it, NaN where a value is; of so few values a sorted list is ten times as fast."""
-    ordered: list[float] = sorted(values.tolist() if isinstance(values, np.ndarray) else values)
+    ordered = sorted(values)
     if not ordered or any(map(math.isnan, ordered)):
         return math.nan if ordered else None
     half = len(ordered) // 2
@@ -693,4 +715,4 @@ def _middle(values: Sequence[float] | Floats) -> float | None:
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None

@@ -415,12 +415,16 @@ class Database:
         With a `selection` of a branch or a pull request they are those of it; else those of the main history if it has any, else all.
         Excluded runs are never among them.
         """
-        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        own = self._rows(results, ("run_key", *SCOPE), [of_name(name)])
         whole = Selection(branch=selection.branch, pr_number=selection.pr_number)
-        wanted = (whole, Selection(everything=True)) if whole.is_of_main else (whole,)
-        chosen = (own.filter(past.counts(one)) for one in wanted)
-        return next((rows["run_key"].unique().to_list() for rows in chosen if len(rows)), [])
+
+        def found() -> list[int]:
+            results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+            own = self._rows(results, ("run_key", *SCOPE), [of_name(name)])
+            wanted = (whole, Selection(everything=True)) if whole.is_of_main else (whole,)
+            chosen = (own.filter(past.counts(one)) for one in wanted)
+            return next((rows["run_key"].unique().to_list() for rows in chosen if len(rows)), [])
+
+        return self._engine.asked(f"runs of {name!r} as of {as_of!r} in {whole}", found)
 
     def migrate(self, *, dry_run: bool = False) -> list[StoreChange]:
         """Bring the store to what this release writes, and return what was done; with `dry_run` what would be."""
