@@ -5,11 +5,11 @@ The same content always gives the same fields. A contradiction is refused before
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
@@ -322,17 +322,29 @@ def _filled_copy(run: Run, result: Result, natural: _Natural, checksum: int | No
             "dataclasses.replace(result, values=..., summary=None)"
         )
         raise UserError(message)
-    return _filled(run, copy(result), natural, checksum)
+    return _filled(run, _copy(result), natural, checksum)
+
+
+def _copy(result: Result) -> Result:
+    """Return a copy of a record, in two thirds of the time of `copy.copy`."""
+    made = object.__new__(Result)
+    for put, value in zip(_PUT.values(), _FIELDS_OF(result), strict=True):
+        put(made, value)
+    return made
+
+
+_FIELDS_OF = attrgetter(*(f.name for f in fields(Result)))
+# What sets each field of a record, which has slots.
+_PUT = {f.name: getattr(Result, f.name).__set__ for f in fields(Result)}
 
 
 def _filled(run: Run, result: Result, natural: _Natural, checksum: int | None) -> Result:
     """Set the derived fields of a record that nobody else has: a copy takes half as long again."""
-    put = object.__setattr__
-    put(result, "id", _id(run.run_key, natural.joined))
-    put(result, "run_key", run.run_key)
-    put(result, "series_key", _series_key(result, natural.joined, by_name_alone=run.test_bed_class == "name"))
-    put(result, "tags_key", natural.tags_key)
-    put(result, "values_hash", checksum)
+    _PUT["id"](result, _id(run.run_key, natural.joined))
+    _PUT["run_key"](result, run.run_key)
+    _PUT["series_key"](result, _series_key(result, natural.joined, by_name_alone=run.test_bed_class == "name"))
+    _PUT["tags_key"](result, natural.tags_key)
+    _PUT["values_hash"](result, checksum)
     return result
 
 
@@ -519,6 +531,8 @@ def contradiction(summary: SummaryValues | None, n: int, values: Sequence[float]
         return f"n is {n}, but there are {len(values)} values"
     if summary.standard_deviation is not None and summary.standard_deviation < 0:
         return f"the standard deviation {summary.standard_deviation:g} is negative"
+    if _is_in_order(summary):
+        return None
     middle = () if summary.median == summary.mean else ("median",)
     for names in (("min", "q1", *middle, "q3", "max"), ("min", "mean", "max")):
         known = [(name, number) for name in names if (number := getattr(summary, name)) is not None]
@@ -526,6 +540,14 @@ def contradiction(summary: SummaryValues | None, n: int, values: Sequence[float]
             if low > high and low - high > _ROUNDING * max(abs(low), abs(high)):
                 return f"{less} {low:g} is above {more} {high:g}"
     return None
+
+
+def _is_in_order(s: SummaryValues) -> bool:
+    """Return whether each statistic is there and in its place, as of most results; to find which one is not takes ten times as long."""
+    try:
+        return s.min <= s.q1 <= s.median <= s.q3 <= s.max and s.min <= s.mean <= s.max  # type: ignore[operator]
+    except TypeError:  # one of them is not known
+        return False
 
 
 def _in_base_unit(result: Result) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -520,13 +520,14 @@ def with_run(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_times(rows: Frame) -> Frame:
-    there = [name for name in TIMES if name in rows.collect_schema()]
-    return rows.with_columns(
-        pl.from_epoch(pl.when((pl.col(name) != 0) & pl.col(name).is_between(*CALENDAR_SECONDS)).then(name), "s")
-        .dt.replace_time_zone("UTC")
-        .alias(TIMES[name])
-        for name in there
-    )
+    columns = rows.collect_schema()
+    return rows.with_columns(_time(name) for name in TIMES if name in columns)
+
+
+@cache
+def _time(name: str) -> pl.Expr:
+    known = pl.when((pl.col(name) != 0) & pl.col(name).is_between(*CALENDAR_SECONDS)).then(name)
+    return pl.from_epoch(known, "s").dt.replace_time_zone("UTC").alias(TIMES[name])
 
 
 def _with_tags(rows: pl.DataFrame) -> pl.DataFrame:

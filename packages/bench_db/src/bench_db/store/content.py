@@ -169,24 +169,29 @@ def sizes(engine: Engine) -> dict[str, int]:
         return _objects(engine.bucket, engine.deadlines.read).sizes(f"{DIRECTORY}/")
     root = Path(engine.location.path)
     with engine.explaining("listing the artifacts"):
-        return {path.relative_to(root).as_posix(): facts.st_size for path, facts in files_below(root / DIRECTORY)}
+        return {f"{DIRECTORY}/{name}": facts.st_size for name, facts in files_below(root / DIRECTORY)}
 
 
-def files_below(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield each regular file below a directory. What another process removes meanwhile, or may not be listed, is left out."""
+def files_below(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the path of each regular file below a directory, relative to it. What another process removes meanwhile, or may not be listed, is left out.
+
+    A publish lists thousands of files, and a `Path` of each takes twice as long as the rest of it.
+    """
 
     def pass_over(error: OSError) -> None:
         if not isinstance(error, (FileNotFoundError, NotADirectoryError, PermissionError)):
             raise error
 
+    start = len(os.path.join(directory, ""))  # noqa: PTH118 with the separator at its end
     for parent, _, names in os.walk(directory, onerror=pass_over):
-        for path in (Path(parent, name) for name in names):
+        for name in names:
+            path = f"{parent}{os.sep}{name}"
             try:
-                facts = path.stat()
+                facts = os.stat(path)  # noqa: PTH116 see above
             except (FileNotFoundError, NotADirectoryError):
                 continue
             if S_ISREG(facts.st_mode):
-                yield path, facts
+                yield path[start:].replace(os.sep, "/"), facts
 
 
 def read_small(engine: Engine, name: str) -> bytes | None:

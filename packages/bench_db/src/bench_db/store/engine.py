@@ -197,8 +197,9 @@ class Snapshot:
     def leaves(self) -> dict[str, str]:
         """Flat column name to the path of the leaf it reads, of the columns that the table has; and the row id."""
         absent = {column.name for column in self.missing}
-        present = {name: leaf for name, leaf in self.table.leaves.items() if leaf.split(".")[0] not in absent}
-        return present | {ROW_ID: ROW_ID}
+        every = self.table.leaves
+        present = {name: leaf for name, leaf in every.items() if leaf.split(".")[0] not in absent} if absent else every
+        return {**present, ROW_ID: ROW_ID}
 
     @property
     def absent(self) -> set[str]:
@@ -354,7 +355,8 @@ class Snapshot:
 
     def _present(self, names: Iterable[str]) -> dict[str, str]:
         """Return what to ask Lance for; the row ids alone say how many rows there are when it has no column asked for."""
-        found = {name: self.leaves[name] for name in names if name in self.leaves}
+        leaves = self.leaves
+        found = {name: leaves[name] for name in names if name in leaves}
         return found or {ROW_ID: ROW_ID}
 
     def _whole(self, schema: pa.Schema) -> list[str]:
@@ -1129,11 +1131,11 @@ class Engine:
         """Return size and time of each file of a table below a directory of it, by its path in the table."""
         if self.bucket:
             return self.bucket.files(f"{self.location.path}/{table.directory}/".lstrip("/"), under)
-        root = Path(self.location.child(table.directory))
+        directory = Path(self.location.child(table.directory)) / under
         with self.explaining(f"listing the files of {table.name}"):
             return {
-                str(path.relative_to(root)): StoredFile(facts.st_size, facts.st_mtime, holes=atomic.holes_in(facts))
-                for path, facts in content.files_below(root / under)
+                f"{under}{name}": StoredFile(facts.st_size, facts.st_mtime, holes=atomic.holes_in(facts))
+                for name, facts in content.files_below(directory)
             }
 
     def written(self, table: Table) -> dict[int, float]:

@@ -36,15 +36,21 @@ class _Files:
         self.engine = snapshot.engine
         self.table = snapshot.table
 
+        self._found: dict[str, dict[str, StoredFile]] = {}
+
     @cached_property
     def _listed(self) -> dict[str, StoredFile]:
         return self.engine.files(self.table, "_indices/")
 
     def of(self, name: str) -> dict[str, StoredFile]:
-        """Return the files of an index by their names."""
+        """Return the files of an index by their names, listed once."""
         under = f"_indices/{name}/"
-        listed = self._listed if self.engine.bucket else self.engine.files(self.table, under)
-        return {path.removeprefix(under): file for path, file in listed.items() if path.startswith(under)}
+        if name not in self._found:
+            listed = self._listed if self.engine.bucket else self.engine.files(self.table, under)
+            self._found[name] = {
+                path.removeprefix(under): file for path, file in listed.items() if path.startswith(under)
+            }
+        return self._found[name]
 
     def place(self, name: str, file: str) -> str:
         """Return the path of a file of an index inside the store."""

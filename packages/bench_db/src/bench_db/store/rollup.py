@@ -22,7 +22,7 @@ from bench_db.store import faults, salvage
 from bench_db.store.tables import CHECKSUM, RESULTS_TABLE, ROLLUP_COLUMNS, SERIES_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from bench_db.query.history import History
     from bench_db.store.engine import Engine, Fragment, Snapshot
@@ -44,7 +44,7 @@ def rebuild(engine: Engine, history: History) -> int:
     table = rows.select(ROLLUP_COLUMNS).to_arrow().cast(SERIES_TABLE.schema)
     commits = len(history.orders)
     stamp = {"commits": commits, "stamp": history.stamp(commits)}
-    notes = {_COVER: json.dumps(_files(results)).encode(), _HISTORY: json.dumps(stamp).encode()}
+    notes = {_COVER: json.dumps(_rows_of(results.fragments())).encode(), _HISTORY: json.dumps(stamp).encode()}
     versions = {_VERSIONS: salvage.note_of_versions(engine)}
     table = table.replace_schema_metadata({**notes, **versions, CHECKSUM: _checksum(pl.DataFrame(table), notes)})
     engine.remake(SERIES_TABLE, table)
@@ -57,7 +57,8 @@ def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool
     A series has one row for each branch, and one for all its pull requests together. Rows of excluded runs and of unreachable
     commits are left out. With `warning` it warns of tables that are older than the rollup.
     """
-    present = _files(results)
+    fragments = results.fragments()
+    present = _rows_of(fragments)
     try:
         series = engine.open(SERIES_TABLE)
         if warning:
@@ -77,7 +78,7 @@ def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool
         faults.require_damage(error)
         _LOG.info("the rollup cannot be read, so it is ignored until the next maintenance: %s", error)
         return _newest_of(results, None, history)
-    newer = [fragment for fragment in results.fragments() if fragment.file not in covered]
+    newer = [fragment for fragment in fragments if fragment.file not in covered]
     if not newer:
         return known
     return _newest(pl.concat([known, _newest_of(results, newer, history)]), history)
@@ -155,6 +156,6 @@ def _newest(rows: pl.DataFrame, history: History) -> pl.DataFrame:
     return ordered.unique(_LANE, keep="last", maintain_order=True).drop("lane")
 
 
-def _files(results: Snapshot) -> dict[str, int]:
+def _rows_of(fragments: Iterable[Fragment]) -> dict[str, int]:
     """Return the data file of each fragment, and its number of live rows."""
-    return {fragment.file: fragment.rows for fragment in results.fragments()}
+    return {fragment.file: fragment.rows for fragment in fragments}

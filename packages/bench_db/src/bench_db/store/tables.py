@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 import pyarrow as pa
@@ -83,6 +84,12 @@ class Table:
     recorded: str = ""
     derived: bool = False
     shared: bool = False
+    # The path of each leaf by its flat column name, in schema order.
+    leaves: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        leaves = dict(leaf for column in self.schema for leaf in _leaves(column))
+        object.__setattr__(self, "leaves", leaves)
 
     @property
     def required(self) -> frozenset[str]:
@@ -94,11 +101,6 @@ class Table:
     def directory(self) -> str:
         """The directory of the table inside the store."""
         return f"{self.name}.lance"
-
-    @property
-    def leaves(self) -> dict[str, str]:
-        """The path of each leaf by its flat column name, in schema order."""
-        return dict(_leaf for column in self.schema for _leaf in _leaves(column))
 
     @property
     def flat_schema(self) -> pa.Schema:
