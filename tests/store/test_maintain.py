@@ -171,37 +171,57 @@ class TestCopied:
         monkeypatch.setattr(DatasetOptimizer, "compact_files", joined)
         return found
 
+    def _publish(self, database: Database, first: int) -> None:
+        """Publish three runs of five rows, one of which has failed and one of which has tags."""
+        for number in range(first, first + 3):
+            run, (failed, tagged, *others) = publication(number, rows=5)
+            odd = replace(failed, values=Samples([]), error="a test failed", iterations=())
+            database.publish([odd, replace(tagged, tags={"gpu": "h100"}), *others], run)
+
     def test_rows_stay(self, database: Database, modes: list[str | None]) -> None:
-        for first in (0, 4):
-            _publish(database, 4, start=first)
-            run, [failed] = publication(first + 100, rows=1)
-            odd = replace(failed, values=Samples([]), error="a test failed", tags={"gpu": "h100"}, iterations=())
-            database.publish([odd], run)
-            database.optimize()
-        indexed = database._engine.open(RESULTS_TABLE).indexed()
-        _publish(database, 10, start=8)
-        before = sorted(map(repr, database.results()))
-        modes.clear()
+        self._publish(database, 0)
+        published = list(map(repr, database.results()))
+        database._engine.compact(RESULTS_TABLE, ROWS_PER_FRAGMENT)
+        assert modes == ["try_binary_copy"]
+        assert list(map(repr, database.results())) == published
+        database.optimize()
+        self._publish(database, 3)
+        published = sorted(map(repr, database.results()))
         database.optimize()
         database.optimize()
-        assert modes == [None, "try_binary_copy"]
-        assert sorted(map(repr, database.results())) == before
+        assert modes == ["try_binary_copy"] * 3
+        (joined,) = database._engine.open(RESULTS_TABLE).fragments()
+        assert joined.rows == 30
+        assert sorted(map(repr, database.results())) == published
         assert database.verify().sound
-        assert database._engine.open(RESULTS_TABLE).indexed() == indexed
+        assert set(database._engine.open(RESULTS_TABLE).indexed()) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
+
+    @pytest.mark.slow
+    def test_levels_are_those_of_rows_that_are_encoded_anew(
+        self, tmp_path: Path, modes: list[str | None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found: dict[int, list[list[int]]] = {}
+        for many in (16, 1000):
+            monkeypatch.setattr(engine, "_COPIED_ROWS", many)
+            database = connect(tmp_path / f"{many}", create=True)
+            for number in range(20):
+                run, results = publication(number, rows=10)
+                database.publish(results, run)
+                database.optimize()
+                parts = database._engine.open(RESULTS_TABLE).fragments()
+                found.setdefault(many, []).append([part.rows for part in parts])
+        assert found[16] == found[1000]
+        assert "try_binary_copy" not in modes  # of one fragment of many rows and small ones
 
     def test_deleted_rows_go(self, database: Database, modes: list[str | None]) -> None:
-        for first in (0, 5):
-            _publish(database, 5, start=first)
-            database._engine.compact(RESULTS_TABLE, ROWS_PER_FRAGMENT)
-        assert modes == [None, None, "try_binary_copy"]
-        for table in (RESULTS_TABLE, RUNS_TABLE):
-            database._engine.delete(table, condition("dut.version", ["1.0.1", "1.0.2"]))
-        before = sorted(map(repr, database.results()))
-        database.optimize()
-        (left,) = database._engine.open(RESULTS_TABLE).fragments()
-        assert (left.rows, left.physical_rows, left.deletions) == (16, 16, None)
-        assert sorted(map(repr, database.results())) == before
-        assert database.verify().sound
+        self._publish(database, 0)
+        first, *others, last = database.results()
+        for gone in (first, last):
+            database._engine.delete(RESULTS_TABLE, condition("id", gone.id))
+        database._engine.compact(RESULTS_TABLE, ROWS_PER_FRAGMENT)
+        (joined,) = database._engine.open(RESULTS_TABLE).fragments()
+        assert (joined.rows, joined.physical_rows, joined.deletions, modes) == (13, 13, None, [None])
+        assert list(map(repr, database.results())) == list(map(repr, others))
 
 
 class TestCleaning:

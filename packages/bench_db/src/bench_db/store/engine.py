@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 from threading import local
@@ -1183,16 +1184,24 @@ def _fragment(known: lance.FragmentMetadata) -> Fragment:
 
 
 def _compact(dataset: lance.LanceDataset, target_rows: int) -> None:
-    """Join fragments; those of many rows are joined as they are encoded, once the others are encoded together."""
-    parts = dataset.get_fragments()
-    left = _of_higher_levels(parts)
-    many = [
-        part.fragment_id for part in parts if part.metadata.num_rows >= _COPIED_ROWS and not part.metadata.num_deletions
-    ]
-    join = partial(dataset.optimize.compact_files, target_rows_per_fragment=target_rows)
-    join(excluded_fragment_ids=[*{*left, *many}])
-    if {*many} - {*left}:
-        join(excluded_fragment_ids=_of_higher_levels(dataset.get_fragments()), compaction_mode="try_binary_copy")
+    """Join fragments, the first of many rows as they are encoded, and then the others; so rows stay in their order."""
+    left = {*_of_higher_levels(dataset.get_fragments())}
+    joined = [part for part in dataset.get_fragments() if part.fragment_id not in left]
+    many = [part.fragment_id for part in takewhile(_has_many_rows, joined)]
+    others = {part.fragment_id for part in joined}
+    if len(many) > 1:
+        others -= {*many}
+        _join(dataset, {*many}, target_rows, compaction_mode="try_binary_copy")
+    _join(dataset, others, target_rows)
+
+
+def _has_many_rows(part: lance.LanceFragment) -> bool:
+    return bool(part.metadata.num_rows >= _COPIED_ROWS) and not part.metadata.num_deletions
+
+
+def _join(dataset: lance.LanceDataset, fragments: Collection[int], target_rows: int, **how: Any) -> None:
+    left = [part.fragment_id for part in dataset.get_fragments() if part.fragment_id not in fragments]
+    dataset.optimize.compact_files(target_rows_per_fragment=target_rows, excluded_fragment_ids=left, **how)
 
 
 def _of_higher_levels(fragments: Iterable[lance.LanceFragment]) -> list[int]:
