@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import lance
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bench_db.errors import CorruptStoreError
-from bench_db.model import Artifact, Baseline, Finding, Notification, NotificationStep, State
+from bench_db.model import Artifact, Baseline, Definition, Finding, Notification, NotificationStep, State
 from bench_db.store import history, ledger
 from bench_db.store.database import connect
-from bench_db.store.tables import BASELINES_TABLE, TABLES
+from bench_db.store.tables import BASELINES_TABLE, DEFINITIONS_TABLE, TABLES
 from tests.strategies import commit_of, publication
 from tests.support import damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from bench_db.store.database import Database
 
@@ -214,6 +217,36 @@ _READERS: dict[str, tuple[str, str, Callable[[Database], object]]] = {
     "a deletion": ("artifacts", "sha256", lambda store: store.delete_artifacts([Artifact(**_LOG)])),  # type: ignore[arg-type]
     "a file that is put again": ("artifacts", "sha256", lambda store: store.put_artifact(b"a log\n" * 50, **_LOG)),  # type: ignore[arg-type]
 }
+
+
+class TestOrder:
+    """Maintenance leaves the records of a ledger in their order, which decides what applies."""
+
+    def test_a_run_that_was_included_again(self, database: Database) -> None:
+        for number in range(7):
+            run, results = publication(number, rows=1)
+            database.publish(results, run)
+        runs = database.runs().collect()["run_key"].to_list()
+        for some in (runs[:1], runs[1:2], runs[2:]):
+            database.exclude(some, reason="noise", lifted=False, at=1, by="test")
+        database.exclude(runs[:1], reason="it was sound", lifted=True, at=2, by="test")
+        database.optimize()
+        assert set(database.exclusion_reasons()) == set(runs[1:])
+
+    @pytest.mark.slow
+    @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=3, max_size=9))
+    @example([(2, False), (2, False), (9, True)])
+    @example([(6, False), (8, False), (9, True)])
+    def test_of_any_batches(self, batches: list[tuple[int, bool]]) -> None:
+        with TemporaryDirectory() as directory:
+            database, at = connect(Path(directory) / "store", create=True), 0
+            for size, compacted in batches:
+                numbers = range(at, at + size)
+                database.define([Definition(kind="join", pattern=f"{n}", value="x", at=n, by="test") for n in numbers])
+                at += size
+                if compacted:
+                    database._engine.compact(DEFINITIONS_TABLE, 12)
+                assert [record.at for record in database.definitions()] == list(range(at))
 
 
 class TestDamage:

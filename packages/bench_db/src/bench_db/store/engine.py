@@ -409,9 +409,8 @@ class Snapshot:
         return sum(_fragment(part.metadata).bytes for part in self._joined())
 
     def _joined(self) -> list[lance.LanceFragment]:
-        fragments = [part for part in self.dataset.get_fragments() if part.metadata.num_rows < ROWS_PER_FRAGMENT]
-        left = set(_of_higher_levels(fragments))
-        return [part for part in fragments if part.fragment_id not in left]
+        joined = _joined(self.table, self.dataset.get_fragments(), ROWS_PER_FRAGMENT)
+        return [part for part in joined if part.metadata.num_rows < ROWS_PER_FRAGMENT]
 
     def orphans(self) -> list[str]:
         """Return data files that no version names: killed writers left them, and Lance removes them after a week."""
@@ -1085,8 +1084,8 @@ class Engine:
         self.persist("noting a migration", lambda: self._for_writing(RESULTS_TABLE).update_schema_metadata(marks))
 
     def compact(self, table: Table, target_rows: int) -> None:
-        """Join small fragments into ones of `target_rows` rows at most, level by level: see `_of_higher_levels`."""
-        self._maintain(f"compacting {table.name}", table, lambda dataset: _compact(dataset, target_rows))
+        """Join small fragments into ones of `target_rows` rows or a little more, level by level: see `_joined`."""
+        self._maintain(f"compacting {table.name}", table, lambda dataset: _compact(table, dataset, target_rows))
 
     def update_indexes(self, table: Table) -> None:
         """Bring the indexes of a table up to date."""
@@ -1183,16 +1182,17 @@ def _fragment(known: lance.FragmentMetadata) -> Fragment:
     )
 
 
-def _compact(dataset: lance.LanceDataset, target_rows: int) -> None:
-    """Join fragments, the first of many rows as they are encoded, and then the others; so rows stay in their order."""
-    left = {*_of_higher_levels(dataset.get_fragments())}
-    joined = [part for part in dataset.get_fragments() if part.fragment_id not in left]
-    many = [part.fragment_id for part in takewhile(_has_many_rows, joined)]
+def _compact(table: Table, dataset: lance.LanceDataset, target_rows: int) -> None:
+    """Join fragments as `_joined` chooses them, in a table with indexes the first of many rows as they are encoded, and then the others."""
+    joined = _joined(table, dataset.get_fragments(), target_rows)
+    many = [part.fragment_id for part in takewhile(_has_many_rows, joined)] if table.indexes else []
     others = {part.fragment_id for part in joined}
     if len(many) > 1:
         others -= {*many}
         _join(dataset, {*many}, target_rows, compaction_mode="try_binary_copy")
-    _join(dataset, others, target_rows)
+    # All of them into one: a last one that was left alone would be before the others afterwards.
+    rows = 0 if table.indexes else sum(part.metadata.num_rows for part in joined)
+    _join(dataset, others, max(target_rows, rows + 1))
 
 
 def _has_many_rows(part: lance.LanceFragment) -> bool:
@@ -1204,11 +1204,28 @@ def _join(dataset: lance.LanceDataset, fragments: Collection[int], target_rows: 
     dataset.optimize.compact_files(target_rows_per_fragment=target_rows, excluded_fragment_ids=left, **how)
 
 
+def _joined(table: Table, fragments: Sequence[lance.LanceFragment], target_rows: int) -> list[lance.LanceFragment]:
+    """Return the fragments that a compaction joins, level by level: a row is rewritten only when its fragment at least doubles.
+
+    Lance puts what it has joined behind all other fragments. The order of records and runs says which is the newest, so of a table
+    of these the last ones are joined, up to one that has more rows than all behind it.
+    """
+    if table.indexes:
+        left = {*_of_higher_levels(fragments)}
+        return [part for part in fragments if part.fragment_id not in left]
+    total = 0
+    for number, part in enumerate(reversed(fragments)):
+        rows = part.metadata.num_rows
+        if rows >= target_rows or (total and rows > total):
+            return list(fragments[len(fragments) - number :])
+        total += rows
+    return list(fragments)
+
+
 def _of_higher_levels(fragments: Iterable[lance.LanceFragment]) -> list[int]:
     """Return the fragments that a compaction leaves: each has more rows than all smaller ones together.
 
-    So a row is rewritten only when its fragment at least doubles, not at every compaction. A fragment of which Lance
-    takes deleted rows out stays with the others.
+    A fragment of which Lance takes deleted rows out stays with the others.
     """
     sizes = sorted((part.metadata.num_rows, part.fragment_id, part.metadata.num_deletions) for part in fragments)
     total = 0
