@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module, reload
 from pathlib import Path
+from textwrap import dedent
 from threading import Barrier
 from uuid import uuid4
 
@@ -87,6 +88,47 @@ class TestDefer:
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(use, range(8))) == [1] * 8
         assert runs(tmp_path) == 1
+
+    @pytest.mark.parametrize("first", ["slow.VALUE", "import slow.other"])
+    def test_threads_that_import_modules_below_end(self, first: str, tmp_path: Path) -> None:
+        """A plug-in may do so: one thread runs the code of the package, which imports a module that another one has begun to import."""
+        (tmp_path / "slow").mkdir()
+        (tmp_path / "slow" / "__init__.py").write_text("from slow import below, other\nVALUE = 1\n")
+        for module in ("below", "other"):
+            (tmp_path / "slow" / f"{module}.py").write_text("")
+        code = f"""
+            import os, threading, time
+            from importlib import import_module
+
+            main = import_module("bench_db.cli.main")
+
+            class Held(type(main._LOADING)):  # a switch of threads between the lock and what follows
+                def acquire(self, blocking=True, timeout=-1):
+                    taken = super().acquire(blocking, timeout)
+                    time.sleep(0.4)
+                    return taken
+                __enter__ = acquire
+
+            main._LOADING = Held()
+            main.defer("slow")
+            import slow
+            threads = [threading.Thread(target=exec, args=(line, {{"slow": slow}}), daemon=True) for line in ({first!r}, "import slow.below")]
+            for thread in threads:
+                thread.start()
+                time.sleep(0.1)
+            for thread in threads:
+                thread.join(10)
+            print(*(thread.is_alive() for thread in threads), slow.VALUE if not threads[0].is_alive() else "", flush=True)
+            os._exit(0)
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", dedent(code)],
+            env={**environment(), "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == ("False False 1\n", "")
 
     def test_one_that_fails_fails_again(self, package: str, tmp_path: Path) -> None:
         broken = tmp_path / package / "broken"

@@ -94,7 +94,10 @@ class _Deferred(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         # `importlib.util.LazyLoader` runs the code as soon as a second module imports the first, which asks for its spec.
-        with _LOADING:
+        if not _LOADING.acquire(blocking=name != "__path__"):
+            # Another thread runs the code. It may wait for the import of the module below this one that asks for the path.
+            return self.__spec__ and self.__spec__.submodule_search_locations
+        try:
             spec = self.__dict__.pop("__deferred__", None)
             if spec is not None:
                 self.__path__ = spec.submodule_search_locations
@@ -104,6 +107,8 @@ class _Deferred(ModuleType):
                     _await(self, spec)
                     raise
                 self.__class__ = ModuleType  # type: ignore[assignment]
+        finally:
+            _LOADING.release()
         return ModuleType.__getattribute__(self, name)
 
 
