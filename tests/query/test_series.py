@@ -13,6 +13,7 @@ from bench_db.model import Comparison, Verdict
 from bench_db.query.selection import Selection
 from bench_db.query.series import (
     COMMIT_ORDER,
+    FIGURES,
     IDENTITY,
     comparisons_told_apart,
     identified,
@@ -50,6 +51,7 @@ Point = dict[str, object]
 def _frame(points: list[Point]) -> pl.LazyFrame:
     """Points as flat rows, each of a run of its own, in the given order."""
     same = {name: pl.lit("") for name in IDENTITY if name != "series_key"}
+    same |= {name: pl.lit(1.0) for name in FIGURES if name != "median"}
     schema = {
         "series_key": pl.Int64,
         "commit_order": pl.Int64,
@@ -84,6 +86,12 @@ class TestOldestFirst:
         recent: Point = {"series_key": 1, "commit_order": 2, "run_time": 2, "median": 2.0}
         ordered = oldest_first(_frame([recent, backfilled])).collect()
         assert ordered["median"].to_list() == [1.0, 2.0]
+
+    def test_points_of_one_run_of_a_joined_series_are_ordered_by_their_figures(self) -> None:
+        points: list[Point] = [{"series_key": 1, "commit_order": 1, "median": median} for median in (2.0, None, 1.0)]
+        for given_order in (points, points[::-1]):
+            ordered = oldest_first(_frame(given_order).with_columns(run_key=pl.lit(7))).collect()
+            assert ordered["median"].to_list() == [None, 1.0, 2.0]
 
 
 class TestLastPoints:

@@ -73,8 +73,11 @@ class Points:
 
 
 def oldest_first(results: pl.LazyFrame) -> pl.LazyFrame:
-    """Sort points with `commit_order` by series name, then in that order; unknown run times come first."""
-    return results.sort(*SERIES_ORDER, *COMMIT_ORDER, nulls_last=False)
+    """Sort points with `commit_order` by series name, then in that order; unknown run times come first.
+
+    A joined series can have several points of one run: they are in the order of their figures, however they were stored.
+    """
+    return results.sort(*SERIES_ORDER, *COMMIT_ORDER, *FIGURES, nulls_last=False)
 
 
 def last_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
