@@ -151,9 +151,11 @@ def _newest(rows: pl.DataFrame, history: History) -> pl.DataFrame:
         for commits in (history.joined, history.unreachable)
     )
     lane = pl.struct(pull_request=of_pull_request, branch=pl.when(~of_pull_request & ~joined).then("branch"))
-    counted = rows.filter(history.counts(_EVERY_HISTORY) & ~lost).with_columns(lane=lane)
-    ordered = counted.sort(COMMIT_ORDER, nulls_last=False)
-    return ordered.unique(_LANE, keep="last", maintain_order=True).drop("lane")
+    counted = rows.lazy().with_row_index("row").filter(history.counts(_EVERY_HISTORY) & ~lost)
+    ordered = (
+        counted.select("row", "series_key", *COMMIT_ORDER, lane=lane).collect().sort(COMMIT_ORDER, nulls_last=False)
+    )
+    return rows[ordered.unique(_LANE, keep="last", maintain_order=True)["row"]]
 
 
 def _rows_of(fragments: Iterable[Fragment]) -> dict[str, int]:
