@@ -90,7 +90,7 @@ def histories(points: Points, *, newest: int | None = None, figure: Figure | Non
     )
     of_series = figures(ordered, names) if figure is None else [figure] * len(names)
     ordered = ordered.with_columns(figure_values(ordered, of_series).alias("value"))
-    if newest is not None:
+    if newest is not None and newest < len(ordered):
         ordered = ordered.filter(pl.int_range(pl.len()).reverse().over("number") < newest)
     lengths = ordered["number"].rle().struct.field("len").to_numpy()
     return Histories(

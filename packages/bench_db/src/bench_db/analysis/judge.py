@@ -140,7 +140,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
         ours, earlier = (observations(Points(series=names, rows=rows)).rows for rows in (ours, earlier))
     else:
         ours, earlier = (rows.with_columns(in_one_go=pl.lit(1)) for rows in (ours, earlier))
-    recent = _of_recent_commits(earlier)
+    recent = _of_recent_commits(earlier.select("group", "commit_order", "series_key", "median"))
     has_result = pl.col("median").is_finite()
     measured = recent.filter(has_result)
     seen, own = (rows.select("series_key").unique() for rows in (measured, ours))
