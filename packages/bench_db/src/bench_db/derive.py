@@ -5,11 +5,10 @@ The same content always gives the same fields. A contradiction is refused before
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
@@ -19,7 +18,7 @@ from bench_db.arrow import values_hash
 from bench_db.clock import FINER_UNITS
 from bench_db.errors import UserError
 from bench_db.identity import is_commit_id
-from bench_db.model import ChangeKind, Result, Samples
+from bench_db.model import ChangeKind, Result, Samples, copied
 from bench_db.summary import summarise_lists
 from bench_db.units import BASE_UNITS, Direction, base_unit
 
@@ -322,20 +321,11 @@ def _filled_copy(run: Run, result: Result, natural: _Natural, checksum: int | No
             "dataclasses.replace(result, values=..., summary=None)"
         )
         raise UserError(message)
-    return _filled(run, _copy(result), natural, checksum)
+    return _filled(run, copied(result), natural, checksum)
 
 
-def _copy(result: Result) -> Result:
-    """Return a copy of a record, in two thirds of the time of `copy.copy`."""
-    made = object.__new__(Result)
-    for put, value in zip(_PUT.values(), _FIELDS_OF(result), strict=True):
-        put(made, value)
-    return made
-
-
-_FIELDS_OF = attrgetter(*(f.name for f in fields(Result)))
-# What sets each field of a record, which has slots.
-_PUT = {f.name: getattr(Result, f.name).__set__ for f in fields(Result)}
+# What sets the derived fields of a record, which has slots.
+_PUT = {name: getattr(Result, name).__set__ for name in ("id", "run_key", "series_key", "tags_key", "values_hash")}
 
 
 def _filled(run: Run, result: Result, natural: _Natural, checksum: int | None) -> Result:
