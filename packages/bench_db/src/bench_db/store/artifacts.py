@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from bench_db.arrow import from_table, to_table
+from bench_db.arrow import from_table, to_table, valued
 from bench_db.derive import artifact_key
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
 from bench_db.model import Artifact, Deleted, Put
 from bench_db.query.selection import of_commit
 from bench_db.rules import RULES
-from bench_db.store import atomic, content, ledger, named
-from bench_db.store.filters import condition, lance_filter
+from bench_db.store import atomic, content, named
+from bench_db.store.filters import condition, lance_filter, or_null
 from bench_db.store.tables import ARTIFACTS_TABLE
 
 if TYPE_CHECKING:
@@ -125,10 +125,11 @@ def _where(engine: Engine, predicate: pl.Expr) -> list[Artifact]:
         records = engine.open(ARTIFACTS_TABLE)
     except StoreNotFoundError:
         return []
-    where = ledger.or_lost(
-        lance_filter(predicate, records.leaves), predicate.meta.root_names(), ARTIFACTS_TABLE, Artifact
-    )
-    rows = ledger.whole(engine, ARTIFACTS_TABLE, records.read(ARTIFACTS_TABLE.leaves, where), Artifact)
+    where = lance_filter(predicate, records.leaves)
+    if where is not None:  # what lacks a value that each record has is refused, and not passed over
+        needed = valued(Artifact, ARTIFACTS_TABLE.required)
+        where = or_null(where, [name for name in predicate.meta.root_names() if name in needed])
+    rows = records.whole(records.read(ARTIFACTS_TABLE.leaves, where), Artifact)
     return from_table(pl.DataFrame(rows).filter(predicate).to_arrow(), Artifact)
 
 

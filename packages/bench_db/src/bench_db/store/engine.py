@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 from lance.file import LanceFileReader
 from lance.fragment import write_fragments
 
-from bench_db.arrow import conform
+from bench_db.arrow import Record, conform, valued
 from bench_db.errors import (
     BenchDbError,
     ConflictError,
@@ -348,6 +348,17 @@ class Snapshot:
         return conform(
             self.engine.call("reading", lambda: dataset.take(list(positions), columns=columns)), self.table.schema
         )
+
+    def whole(self, rows: pa.Table, record: type[Record]) -> pa.Table:
+        """Return rows that have each value which every record has; raise `CorruptStoreError` for others."""
+        needed = valued(record, self.table.required)
+        if lost := [name for name in needed if name in rows.column_names and rows[name].null_count]:
+            message = (
+                f"{self.engine.location}: records of {self.table.name} have no {lost[0]!r}, so the table is damaged; "
+                "run 'bench-db store verify', or restore it from a copy"
+            )
+            raise CorruptStoreError(message)
+        return rows
 
     def file_sizes(self) -> dict[str, int | None]:
         """Return the recorded size of each data file by its path in the table; None where a release did not record it."""

@@ -69,6 +69,11 @@ def condition(leaf: str, value: Condition) -> str:
     return f"{column} IN ({', '.join(map(literal, value))})" if value else "false"
 
 
+def or_null(where: str, leaves: Iterable[str]) -> str:
+    """Return a filter that also selects rows without a value in some leaves, which no condition on these finds."""
+    return " OR ".join([f"({where})", *(condition(leaf, None) for leaf in leaves)])
+
+
 def filter_text(where: Where | None, leaves: Mapping[str, str], absent: Collection[str] = ()) -> str | None:
     """Return all conditions joined by AND, for columns by their flat names; None when there are none.
 

@@ -17,7 +17,7 @@ from bench_db.query.definitions import in_force, place_of
 from bench_db.query.history import History, history_of
 from bench_db.store import ledger
 from bench_db.store.engine import ROW_ID
-from bench_db.store.filters import condition
+from bench_db.store.filters import condition, or_null
 from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, ROWS_PER_FRAGMENT
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def known_commits(records: Iterable[Recorded]) -> dict[tuple[str, str], Recorded
 def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
     """Return the facts of every record of a commit, in the order in which they were written."""
     columns = [name if name != "parent" else "parents" for name in CommitFacts._fields if name != "merged"]
-    read = ledger.whole(engine, COMMITS_TABLE, engine.open(COMMITS_TABLE).read(columns), RecordedCommit)
+    table = engine.open(COMMITS_TABLE)
+    read = table.whole(table.read(columns), RecordedCommit)
     rows = cast("pl.DataFrame", pl.from_arrow(read))
     parents = pl.col("parents")
     several = pl.when(parents.list.len() > 1).then(parents.list.slice(1))
@@ -148,20 +149,18 @@ def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -
     except StoreNotFoundError:
         return []
     if commits is None:
-        return from_table(ledger.whole(engine, COMMITS_TABLE, table.rows(), RecordedCommit), RecordedCommit)
+        return from_table(table.whole(table.rows(), RecordedCommit), RecordedCommit)
     # A publish asks whether a clone has more to say of its commit, and then what a record of it would add.
-    return engine.asked(f"records of the commits {sorted(commits)}", lambda: _of_commits(engine, table, commits))
+    return engine.asked(f"records of the commits {sorted(commits)}", lambda: _of_commits(table, commits))
 
 
-def _of_commits(engine: Engine, table: Snapshot, commits: Collection[str]) -> list[RecordedCommit]:
+def _of_commits(table: Snapshot, commits: Collection[str]) -> list[RecordedCommit]:
     # Most commits are new, and a filter that reads no other column is cheaper.
     wanted = condition("commit", commits if len(commits) > 1 else next(iter(commits)))
-    where = ledger.or_lost(wanted, ["commit"], COMMITS_TABLE, RecordedCommit)
-    found = table.read((ROW_ID,), where)[ROW_ID].to_pylist()
+    found = table.read((ROW_ID,), or_null(wanted, ["commit"]))[ROW_ID].to_pylist()
     if not found:
         return []
-    rows = ledger.whole(engine, COMMITS_TABLE, table.take(found, COMMITS_TABLE.schema.names), RecordedCommit)
-    return from_table(rows, RecordedCommit)
+    return from_table(table.whole(table.take(found, COMMITS_TABLE.schema.names), RecordedCommit), RecordedCommit)
 
 
 def exclusions(engine: Engine) -> list[Exclusion]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from bench_db.arrow import Record, from_table, to_table, valued
+from bench_db.arrow import Record, from_table, to_table
 from bench_db.derive import baseline_key, finding_key, notification_key, pair_key, scan_key
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import Baseline, Finding, Notification, PairRecord, ScanRecord
-from bench_db.store.filters import condition
 from bench_db.store.tables import (
     BASELINES_TABLE,
     FINDINGS_TABLE,
@@ -22,8 +21,6 @@ from bench_db.store.tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-
-    import pyarrow as pa
 
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
@@ -167,30 +164,8 @@ def records(engine: Engine, table: Table, record: type[Record]) -> list[Record]:
     Raises `CorruptStoreError` when a record lacks a value that each has: Lance reads a column as null where a manifest names it wrongly.
     """
     try:
-        rows = engine.open(table).rows()
+        stored = engine.open(table)
+        rows = stored.rows()
     except StoreNotFoundError:
         return []
-    return from_table(whole(engine, table, rows, record), record)
-
-
-def whole(engine: Engine, table: Table, rows: pa.Table, record: type[Record]) -> pa.Table:
-    """Return rows that have each value which every record has; raise `CorruptStoreError` for others."""
-    needed = valued(record, table.required)
-    if lost := [name for name in needed if name in rows.column_names and rows[name].null_count]:
-        message = (
-            f"{engine.location}: records of {table.name} have no {lost[0]!r}, so the table is damaged; "
-            "run 'bench-db store verify', or restore it from a copy"
-        )
-        raise CorruptStoreError(message)
-    return rows
-
-
-def or_lost(where: str | None, columns: Iterable[str], table: Table, record: type[Record]) -> str | None:
-    """Return a filter that also selects records without a value in columns which each has: no condition on these finds them.
-
-    `whole` then refuses them, where a reader would miss what it looks for.
-    """
-    if where is None:
-        return None
-    needed = valued(record, table.required)
-    return " OR ".join([f"({where})", *(condition(name, None) for name in columns if name in needed)])
+    return from_table(stored.whole(rows, record), record)
