@@ -12,6 +12,7 @@ callers write `load(RENDERERS, callable_of)`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -77,6 +78,8 @@ def load(
     for entry in entry_points(group=group):
         if only in (None, entry.name):
             declared.setdefault(entry.name, []).append(entry)
+    if declared:
+        _finish_imports()
     for name, entries in sorted(declared.items()):
         plugin = Plugin(group=group, name=name, package=" and ".join(sorted(map(_package, entries))))
         try:
@@ -84,6 +87,17 @@ def load(
         except PluginError as fault:
             faults[name] = fault
     return Loaded(usable=usable, faults=faults)
+
+
+def _finish_imports() -> None:
+    """End the deferring of imports by the command line.
+
+    Foreign code may import modules of one package in several threads: where the package is deferred, these wait for each other.
+    """
+    for finder in list(sys.meta_path):
+        finish: Callable[[], None] | None = getattr(finder, "finish_deferred", None)
+        if finish is not None:
+            finish()
 
 
 def names(group: str) -> list[str]:

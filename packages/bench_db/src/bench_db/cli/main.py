@@ -94,10 +94,7 @@ class _Deferred(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         # `importlib.util.LazyLoader` runs the code as soon as a second module imports the first, which asks for its spec.
-        if not _LOADING.acquire(blocking=name != "__path__"):
-            # Another thread runs the code. It may wait for the import of the module below this one that asks for the path.
-            return self.__spec__ and self.__spec__.submodule_search_locations
-        try:
+        with _LOADING:
             spec = self.__dict__.pop("__deferred__", None)
             if spec is not None:
                 self.__path__ = spec.submodule_search_locations
@@ -107,8 +104,6 @@ class _Deferred(ModuleType):
                     _await(self, spec)
                     raise
                 self.__class__ = ModuleType  # type: ignore[assignment]
-        finally:
-            _LOADING.release()
         return ModuleType.__getattribute__(self, name)
 
 
@@ -169,6 +164,13 @@ class _Finder(NamedTuple):
         deferred.has_location = found.has_location
         deferred.submodule_search_locations = found.submodule_search_locations
         return deferred
+
+    def finish_deferred(self) -> None:
+        """Run the code of the packages that are imported, and defer none from now on."""
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        for name in self.names:
+            if isinstance(module := sys.modules.get(name), _Deferred):
+                _ = module.__path__
 
 
 def defer(*names: str) -> None:
