@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bench_db.model import Blame, Cause, Commit, RecordedCommit
+from bench_db.model import Blame, Cause, Commit, MovedBenchmarks, RecordedCommit
 from bench_db.report.shown import head_text, rest_text, verdicts_text
 from tests.report.examples import commit_of, compared, found
 
@@ -43,6 +43,17 @@ class TestVerdicts:
             "not shown: 1 unchanged; --all shows them",
         ]
         assert "g " in verdicts_text(comparisons, {}, everything=True)
+
+    def test_a_movement_of_the_whole_run(self) -> None:
+        beds = [
+            MovedBenchmarks(test_bed_name=name, moved=moved, measured=14, whole_run=moved > 7)
+            for name, moved in (("ci-1", 14), ("ci-2", 1), ("ci-3", 13))
+        ]
+        blame = [Blame(dut_name="d", suite="s", cause=Cause.UNKNOWN, evidence=(), test_beds=tuple(beds))]
+        assert verdicts_text([], {}, blame=blame).splitlines()[1:3] == [
+            "the whole run of s on ci-1 moved: 14 of 14 benchmarks",
+            "the whole run of s on ci-3 moved: 13 of 14 benchmarks",
+        ]
 
 
 class TestRest:

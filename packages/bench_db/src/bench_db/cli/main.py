@@ -167,7 +167,7 @@ class _Finder(NamedTuple):
 
     def finish_deferred(self) -> None:
         """Run the code of the packages that are imported, and defer none from now on."""
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         for name in self.names:
             if isinstance(module := sys.modules.get(name), _Deferred):
                 _ = module.__path__

@@ -77,7 +77,19 @@ def verdicts_text(
     left = (
         [f"not shown: {', '.join(f'{n} {verdict}' for verdict, n in quiet.items())}; --all shows them"] if quiet else []
     )
-    return "\n".join([", ".join(words) or "nothing to compare", *blame_lines(blame), *listed, *left])
+    head = [", ".join(words) or "nothing to compare", *_whole_runs(blame), *blame_lines(blame)]
+    return "\n".join([*head, *listed, *left])
+
+
+def _whole_runs(blame: Sequence[Blame]) -> list[str]:
+    """Return a line for each suite and test bed on which the whole run moved."""
+    return [
+        f"the whole run{f' of {visible(one.suite)}' if one.suite else ''} on {visible(bed.test_bed_name)} moved: "
+        f"{bed.moved} of {bed.measured} benchmarks"
+        for one in blame
+        for bed in one.test_beds
+        if bed.whole_run
+    ]
 
 
 def _cell(c: Comparison | None) -> str:
