@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 
 from bench_db.identity import hash63
 from bench_db.query.series import COLUMNS
-from tests.report.browsing import visiting
-from tests.report.example_site import METADATA, content_of, site
+from tests.report.browsing import visiting, written
+from tests.report.example_site import METADATA, content_of
 from tests.report.examples import commit_of, found
 
 if TYPE_CHECKING:
@@ -37,19 +37,19 @@ def _step(series: int) -> int:
     return 200 + series // 50 % 16 * 5
 
 
-def large() -> SiteContent:
-    """A thousand benchmarks of five sizes on two test beds. Every 25th series has a step of 12 % and a finding."""
+def large(count: int = SERIES) -> SiteContent:
+    """Benchmarks of five sizes on two test beds. Every 25th of the series has a step of 12 % and a finding."""
     rng = np.random.default_rng(1)
-    names = [f"group_{i // 10 % 97}/case_{i // 10}" for i in range(SERIES)]
-    beds = [("x86-linux", "arm-linux")[i % 2] for i in range(SERIES)]
-    tags = [f"size={10 ** (1 + i // 2 % 5)}" for i in range(SERIES)]
-    suites = [f"crate-{i * SUITES // SERIES:02d}" for i in range(SERIES)]
+    names = [f"group_{i // 10 % 97}/case_{i // 10}" for i in range(count)]
+    beds = [("x86-linux", "arm-linux")[i % 2] for i in range(count)]
+    tags = [f"size={10 ** (1 + i // 2 % 5)}" for i in range(count)]
+    suites = [f"crate-{i * SUITES // count:02d}" for i in range(count)]
     keys = [hash63(parts) for parts in zip(beds, suites, names, tags, strict=True)]
-    medians = 10 ** rng.uniform(2, 9, (SERIES, 1)) * np.exp(0.02 * rng.standard_normal((SERIES, POINTS)))
-    stepped = range(0, SERIES, 25)
+    medians = 10 ** rng.uniform(2, 9, (count, 1)) * np.exp(0.02 * rng.standard_normal((count, POINTS)))
+    stepped = range(0, count, 25)
     for i in stepped:
         medians[i, _step(i) :] *= 1.12
-    point = np.tile(np.arange(POINTS), SERIES)
+    point = np.tile(np.arange(POINTS), count)
     whole: dict[str, Any] = {
         "dut_name": "device",
         "metric": "time",
@@ -57,7 +57,7 @@ def large() -> SiteContent:
         "direction": "lower",
     }
     whole |= {"branch": "main", "dut_version": "1.0", "n": 20, "lower": None, "upper": None, "error": None}
-    series = np.repeat(np.arange(SERIES), POINTS)
+    series = np.repeat(np.arange(count), POINTS)
     frame = pl.DataFrame(
         {
             "series_key": np.repeat(np.array(keys), POINTS),
@@ -86,11 +86,13 @@ def large() -> SiteContent:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("large")
-    for path, content in site(large()):
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (directory / path).write_bytes(content)
-    return directory
+    return written(tmp_path_factory.mktemp("large"), large())
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of twice as many series."""
+    return written(tmp_path_factory.mktemp("larger"), large(2 * SERIES))
 
 
 # The time of the first chart; the page allows no other way to wait for it.
@@ -191,8 +193,10 @@ class TestLarge:
 
     # after the others: the pages are made, 8 s, while another worker runs
     @pytest.mark.alone
+    @pytest.mark.parametrize("size", ["root", "larger"])
     @pytest.mark.parametrize("where", ["index.html", "benchmark.html#s={key}"])
-    def test_first_chart(self, browser: Browser, root: Path, where: str) -> None:
+    def test_first_chart(self, browser: Browser, request: pytest.FixtureRequest, where: str, size: str) -> None:
+        root: Path = request.getfixturevalue(size)
         best = []
         for _ in range(3):
             with visiting(browser, root) as visit:
