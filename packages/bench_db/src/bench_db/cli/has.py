@@ -25,11 +25,14 @@ def command(
 
     Example: bench-db has 1a2b3c4 --suite lance-io || echo measure it
     """
-    from bench_db.app.baselines import name_of
+    from bench_db.identity import is_commit_id
     from bench_db.query.selection import VERSION, is_sha
 
     store = open_store(uri)
-    commit = name_of(store, commit)
+    if not is_commit_id(commit):  # CI asks with a sha, and what resolves other names takes as long to import as the look-up
+        from bench_db.app.baselines import name_of
+
+        commit = name_of(store, commit)
     found = store.has(commit, suites, test_bed_name)
     document = {"commit": commit, "present": found.present, "suites": found.suites, "failed": found.failed}
     lines = [f"{suite or '(no suite)'}: {count} results" for suite, count in found.suites.items()]
