@@ -29,7 +29,9 @@ def command(
     from bench_db.query.selection import VERSION, is_sha
 
     store = open_store(uri)
-    if not is_commit_id(commit):  # CI asks with a sha, and what resolves other names takes as long to import as the look-up
+    if not is_commit_id(
+        commit
+    ):  # CI asks with a sha, and what resolves other names takes as long to import as the look-up
         from bench_db.app.baselines import name_of
 
         commit = name_of(store, commit)
