@@ -63,6 +63,7 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection, "_BLOCK_ROWS", 2)
     monkeypatch.setattr(projection, "_FILE_ROWS", 5)
     monkeypatch.setattr(projection, "_FEW", 1)
+    monkeypatch.setattr(projection, "_MANY", 6)
     monkeypatch.setattr(projection, "ROWS_PER_FRAGMENT", _SMALL_FRAGMENT)
     monkeypatch.setattr(maintain, "ROWS_PER_FRAGMENT", _SMALL_FRAGMENT)
 

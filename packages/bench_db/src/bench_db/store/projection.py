@@ -15,6 +15,8 @@ import json
 import logging
 import math
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -68,6 +70,8 @@ _READ_BYTES = 16 << 20
 _ROW_BITS = 32
 # The points of so few series are slices of blocks, and those of more are filtered.
 _FEW = 50
+# Of so many points, conditions on texts are decided for each text instead of each point.
+_MANY = 100_000
 _LOG = logging.getLogger(__name__)
 # The files that an engine has open, by name. A file never changes.
 _OPEN: WeakKeyDictionary[Engine, dict[str, _File]] = WeakKeyDictionary()
@@ -200,12 +204,15 @@ class _File:
         if of_point and len(entries) != len(chosen):
             points = _of_entries(points, kept[entries], self._counts[entries])
         entry = np.repeat(chosen, self._counts[chosen])
+        if len(entry) < _MANY:
+            rows = self._frame(needed, points, entry)
+            return (rows.filter(reduce(and_, terms)) if terms else rows).select(columns)
         met: Booleans = np.ones(1, np.bool_)
         for term in terms:
             met = met & self._met(term, points, entry)
         if not met.all():
             met = np.broadcast_to(met, len(entry))
-            points, entry = points.filter(pa.array(met)), entry[met]
+            points, entry = points.filter(pa.array(met)) if of_point else points, entry[met]
         return self._frame(columns, points, entry)
 
     def _met(self, term: pl.Expr, points: pa.Table, entry: Integers) -> Booleans:
