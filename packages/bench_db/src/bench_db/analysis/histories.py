@@ -83,19 +83,25 @@ def histories(points: Points, *, newest: int | None = None, figure: Figure | Non
     """
     present = points.series.join(points.rows, on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
-    ordered = (
-        points.rows.join(names.select("series_key", "number"), on="series_key")
+    # only what decides is sorted: a history has many columns, and `newest` leaves most of its points out
+    order = (
+        points.rows.select("series_key", *COMMIT_ORDER)
+        .with_row_index("row")
+        .join(names.select("series_key", "number"), on="series_key")
         .sort("number", *COMMIT_ORDER, nulls_last=False)
-        .select("number", *HISTORY)
+        .select("number", "row")
     )
-    of_series = figures(ordered, names) if figure is None else [figure] * len(names)
-    ordered = ordered.with_columns(figure_values(ordered, of_series).alias("value"))
+    judged_by = points.rows.select(FIGURES)[order["row"]].with_columns(order["number"])
+    of_series = figures(judged_by, names) if figure is None else [figure] * len(names)
+    values = figure_values(judged_by, of_series).alias("value")
+    del judged_by
+    ordered = order.with_columns(values)
     if newest is not None and newest < len(ordered):
         ordered = ordered.filter(pl.int_range(pl.len()).reverse().over("number") < newest)
     lengths = ordered["number"].rle().struct.field("len").to_numpy()
     return Histories(
         names=names.drop("number"),
-        points=ordered.select(HISTORY),
+        points=points.rows.select(HISTORY)[ordered["row"]],
         figures=of_series,
         values=ordered["value"].fill_null(float("nan")).to_numpy().astype(np.float64),
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),

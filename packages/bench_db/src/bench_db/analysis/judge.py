@@ -146,7 +146,10 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     seen, own = (rows.select("series_key").unique() for rows in (measured, ours))
     known = pl.concat([seen, own]).unique() if missing_levels else own
     kept = None if last is None and method not in _OF_LEVEL else max(_HISTORY, last or 0)
-    with_result = earlier.filter(has_result).join(known, on="series_key", how="semi")
+    used = earlier.select(
+        has_result.fill_null(value=False) & pl.col("series_key").is_in(known["series_key"].implode())
+    ).to_series()
+    with_result = earlier if used.all() else earlier.filter(used)  # a copy of all is the largest part of the memory
     of_all = None if method == _BY_FIGURE else Figure.MEDIAN
     old = histories(Points(series=names, rows=with_result), newest=kept, figure=of_all)
     new = _measured(ours)
@@ -162,7 +165,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 
     judged: list[Comparison] = []
     latest: dict[int, float] = {}
-    in_goes = dict(with_result.group_by("series_key").agg(pl.col("in_one_go").max()).iter_rows())
+    several = with_result.filter(pl.col("in_one_go") > 1).group_by("series_key")
+    in_goes = dict(several.agg(pl.col("in_one_go").max()).iter_rows())
     may_step = looks_for_level(method, last) and not pinned
     # of few numbers, lists are faster than arrays
     all_values, all_medians, offsets = old.values.tolist(), old.points["median"].to_list(), old.offsets.tolist()
@@ -173,7 +177,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
             figure=old.figures[number],
             values=values[level],
             medians=medians[level],
-            in_one_go=in_goes[series.series_key],
+            in_one_go=in_goes.get(series.series_key, 1),
             may_step=may_step,
         )
         judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, least(series)))
