@@ -19,6 +19,7 @@ from bench_db.query.series import (
     identified,
     last_points,
     newest,
+    newest_points,
     oldest_first,
     relative_change,
     series_told_apart,
@@ -92,6 +93,15 @@ class TestOldestFirst:
         for given_order in (points, points[::-1]):
             ordered = oldest_first(_frame(given_order).with_columns(run_key=pl.lit(7))).collect()
             assert ordered["median"].to_list() == [None, 1.0, 2.0]
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_points_of_one_run_are_ordered_by_their_medians(self, order: int) -> None:
+        """An alias gives a series several points of a run, and how they are stored decides nothing."""
+        medians = [3.0, float("nan"), 1.0][::order]
+        points = _frame([{"series_key": 1, "commit_order": 1, "run_time": 1, "median": one} for one in medians])
+        of_one_run = points.with_columns(run_key=pl.lit(7))
+        assert oldest_first(of_one_run).collect()["median"].to_list()[:2] == [1.0, 3.0]
+        assert newest_points(of_one_run, 2).collect()["median"].to_list()[0] == 3.0
 
 
 class TestLastPoints:

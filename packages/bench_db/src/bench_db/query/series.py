@@ -134,7 +134,7 @@ def relative_change(value: pl.Expr, base: pl.Expr) -> pl.Expr:
 
 def newest_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
     """Return the newest `count` points of each series, sorted by series key."""
-    return last_points(results.sort("series_key", *COMMIT_ORDER, nulls_last=False), count)
+    return last_points(results.sort("series_key", *COMMIT_ORDER, "median", nulls_last=False), count)
 
 
 def is_stale() -> pl.Expr:
