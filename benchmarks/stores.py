@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PARQUET_FILES = 10
-# Rivals store tags as canonical text and no iteration counts, so they store less and never more.
-_FLAT = {name: leaf for name, leaf in RESULTS_TABLE.leaves.items() if name not in {"tags", "iterations"}}
+# Rivals store tags as canonical text, no iteration counts and no checksums, so they store less and never more.
+_FLAT = {name: leaf for name, leaf in RESULTS_TABLE.leaves.items() if name not in {"tags", "iterations", ROW_CHECKSUM}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
