@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 GH = """
 import json, os, pathlib, sys
 
-pytestmark = pytest.mark.sample(1)
 api, path, *words = sys.argv[1:]
 document, method = {}, "GET"
 while words:

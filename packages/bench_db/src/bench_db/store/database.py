@@ -96,7 +96,6 @@ Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 # Columns whose values are the same in all points of a series.
 _OF_SERIES = frozenset((*series.IDENTITY, *series.MACHINE))
-_EVERY = pl.lit(value=True)
 
 
 def _between(low: int | None, high: int | None) -> pl.Expr:
@@ -825,12 +824,13 @@ class Database:
         columns: Iterable[str],
         terms: Sequence[pl.Expr],
         projected: projection.Projection | None = None,
-        of_series: pl.Expr = _EVERY,
+        of_series: pl.Expr | None = None,
     ) -> pl.DataFrame:
         """Return narrow columns of the rows that meet all conditions, from the projection as far as it has them.
 
-        `of_series` is a condition on columns of series.
+        `of_series` is a condition on columns of series, none by default.
         """
+        of_series = pl.lit(value=True) if of_series is None else of_series
         predicate, columns = reduce(and_, terms, of_series), list(dict.fromkeys(columns))
         needed = list(dict.fromkeys((*columns, *predicate.meta.root_names())))
         known, rest = list[pl.DataFrame](), None
