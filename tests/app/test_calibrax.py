@@ -14,7 +14,7 @@ from tests.ingest.formats.test_calibrax import STORE, calibrax_run, point
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(8)
 
 COLUMNS = [
     "metric", "benchmark_name", "suite", "commit", "units", "direction", "tags", "median", "n", "lower", "upper", "run_time"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bench_db.app.ci_files import Judging
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(6)
 
 CONFIG = """\
 [project]

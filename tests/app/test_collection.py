@@ -21,7 +21,7 @@ from tests.support.several_stores import NAMES, filled_collection
 if TYPE_CHECKING:
     from bench_db import Place
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(4)
 
 __all__ = ["bucket_uri"]  # a fixture
 

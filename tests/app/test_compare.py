@@ -202,6 +202,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 class TestBranches:
     """The candidate of a branch or a pull request is its own runs, whatever else has results of its commit."""
 

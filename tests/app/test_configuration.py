@@ -204,6 +204,7 @@ class TestFormats:
         with pytest.raises(UnreadableOutputError, match=r"bench-db.toml: unknown key 'metrix'; nearest: metrics"):
             preview("rows.json", provenance=BUILD)
 
+    @pytest.mark.slow
     def test_a_suite_of_a_declared_format(self, tmp_path: Path) -> None:
         """A backfill, pairs and a bisection read the output of a suite as the configuration declares it."""
         history = History(tmp_path / "clone")

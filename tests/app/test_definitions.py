@@ -17,7 +17,7 @@ from tests.cli.kinds import BED, publish, sha
 if TYPE_CHECKING:
     from bench_db.store.database import Database
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(12)
 
 
 @pytest.fixture

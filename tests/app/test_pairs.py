@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bench_db.model import PairComparison
     from bench_db.store.database import Database
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(4)
 
 BASE, HEAD, CONTROL = PairSide
 SEED = 11

@@ -127,6 +127,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
     return lives
 
 
+@pytest.mark.slow
 class TestLives:
     """A change of the newest runs is provisional until later runs confirm or withdraw it, in the store, reports and messages."""
 

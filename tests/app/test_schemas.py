@@ -20,7 +20,7 @@ from tests.support.histories import History
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.sample(1)
+pytestmark = pytest.mark.slow
 
 DATA = Path(__file__).parents[1] / "data"
 _BUILD = ("--dut-name", "d", "--dut-version", "1+1a2b3c4", "--dut-timestamp", "1780000000")

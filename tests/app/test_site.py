@@ -32,7 +32,7 @@ from tests.support.campaigns import sized
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(6)
 
 
 @pytest.fixture(scope="module")

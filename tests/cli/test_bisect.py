@@ -24,6 +24,7 @@ def shas(tmp_path: Path) -> list[str]:
 class TestName:
     """Brackets stand for themselves, as in every command; only * and ? are wildcards."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["sum[5]", "s*[?]"])
     def test_found(self, name: str, shas: list[str], tmp_path: Path) -> None:
         answer = bench_db("bisect", shas[0], shas[-1], "--clone", "clone", "--benchmark", name, cwd=tmp_path)

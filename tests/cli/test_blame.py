@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.few(3)
+pytestmark = pytest.mark.sample(1)
 
 COMMITS, CHANGED = 40, 25
 MACHINES = {bed: TestBed(name=bed, cpu=f"cpu of {bed}", memory_gb=4, os="Linux 6") for bed in ("arm", "x86", "riscv")}

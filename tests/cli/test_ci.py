@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(3)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.support.histories import History
     from tests.support.s3_server import S3Server
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(6)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 import bench_db
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(1)
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests/data"

@@ -17,6 +17,8 @@ from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, github_se
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.sample(2)
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

@@ -17,7 +17,7 @@ from tests.support.everyday import BEGIN, HOUR, Repository
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(4)
 
 SLOW, FAST = 7.0, 0.7  # seconds
 # 7.0 s as any verb may write it: in nanoseconds, seconds, and as a change of +900 %

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(12)
 
 
 COLOURS = """(canvas) => {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(4)
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from bench_db import Run
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(4)
 
 each_format = pytest.mark.parametrize("name", FORMATS)
 

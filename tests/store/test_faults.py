@@ -78,6 +78,7 @@ class TestRefused:
             assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == before
 
 
+@pytest.mark.slow
 class TestSecrets:
     """No secret is in any repr, error or traceback, whatever fails."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(6)
 
 
 each_format = pytest.mark.parametrize("name", FORMATS)

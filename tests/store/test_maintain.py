@@ -269,6 +269,7 @@ class TestFullDisk:
         assert database._engine.files(RESULTS_TABLE, "data/").keys() == before
         assert database.optimize().fragments_after == 1
 
+    @pytest.mark.slow
     def test_a_publish_is_stored_without_room_for_maintenance(
         self, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -384,6 +385,7 @@ class TestIndexes:
 class TestWhenDue:
     """Publishing maintains the store by itself once enough small fragments have gathered, and not before."""
 
+    @pytest.mark.slow
     def test_after_fifty_publishes(self, database: Database) -> None:
         _publish(database, maintain.SMALL_FRAGMENTS - 1)
         assert len(database._engine.open(RESULTS_TABLE).fragments()) == maintain.SMALL_FRAGMENTS - 1

@@ -126,6 +126,7 @@ print(sorted(found.items()), store.verify().problems, store.info().pending)
 class TestOldCode:
     """Release 0.1.0 does not know that a store is newer. It writes rows that the next open recognises and completes."""
 
+    @pytest.mark.slow
     def test_a_store_with_more_columns(self, later: Path, tmp_path: Path) -> None:
         """Its rows have null in the new columns, which is what a later release reads for them anyway."""
         store = tmp_path / "store"
@@ -431,6 +432,7 @@ class TestMigrateCommand:
             said = bench_db("store", "migrate", "--store", filled.uri, *more, cwd=tmp_path)
             assert said.stdout.startswith("nothing to do")
 
+    @pytest.mark.slow
     def test_columns(self, filled: Database, later: Path, tmp_path: Path) -> None:
         def migrate(*words: str) -> str:
             done = subprocess.run(

@@ -84,6 +84,7 @@ class TestPublish:
         assert database.publish(results, replace(run, run_id="other", attempt=2, file_name="renamed.json")).new == 0
         assert _content(database) == once
 
+    @pytest.mark.slow
     @examples("clocks", 5, full=100)
     @given(order=st.permutations(range(5)), again=st.lists(st.integers(0, 4), max_size=3))
     def test_order_is_no_difference(
@@ -477,6 +478,7 @@ class TestPublishMany:
         assert [(answer.new, answer.unchanged) for answer in done] == [(3, 0), (0, 3), (3, 0)]
         assert database.scan().collect().height == 9
 
+    @pytest.mark.slow
     def test_maintenance_once_at_the_end(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(publish, "_BATCH_RUNS", 1)
         optimized = []

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from bench_db.store.tables import Table
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(2)
 
 # runs that are published at once, and how often a race of a few is repeated
 _SAME, _DIFFERENT, _BESIDE = (rounds("races", few, full=3 * few) for few in (4, 32, 24))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.s3_server import Request, S3Server
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(7)
 
 _LOG = logging.getLogger(__name__)
 _SECRET = "hush-hush-5eCr3t"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench_db.model import Result, Run
     from bench_db.store.tables import Table
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(3)
 
 
 class TestCopy:

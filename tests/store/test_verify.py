@@ -72,6 +72,7 @@ class TestQuick:
         [one] = connect(store).verify_quickly(1).problems
         assert (one.table, one.kind.partition(";")[0]) == ("baselines", "table cannot be opened")
 
+    @pytest.mark.slow
     def test_a_changed_row_is_in_some_samples(self, store: Path) -> None:
         dataset = connect(store)._engine.open(RESULTS_TABLE).dataset
         first = dataset.to_table(columns=["id"])["id"][0].as_py()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench_db.store.tables import Table
     from bench_db.store.versions import AsOf
 
-pytestmark = pytest.mark.few(1)
+pytestmark = pytest.mark.sample(8)
 
 _ASK = """
 import sys

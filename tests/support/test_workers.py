@@ -92,6 +92,7 @@ class TestTurn:
         assert any(first[0] == second[0] == "+" for first, second in pairwise(lines))
 
 
+@pytest.mark.slow
 class TestMadeOnce:
     """Of all workers that need a directory, one makes it."""
 
