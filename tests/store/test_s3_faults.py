@@ -112,12 +112,12 @@ def _publish(database: Database, number: int) -> None:
     database.publish(results, run)
 
 
-@pytest.mark.slow
 @pytest.mark.campaign("faults")
 @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
 class TestForEver:
     """A publish and a reading end in time with the meaning of the fault; afterwards publishing completes, and nothing is lost."""
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("name", rounds("faults", _FEW, full=list(_KINDS)))
     def test_a_fault(self, faulty_uri: str, proxy: FaultProxy, name: str) -> None:
         kind = _KINDS[name]
