@@ -15,7 +15,7 @@ from bench_db.analysis.changes import changes_of
 from bench_db.analysis.histories import figure_values, figures, histories, joined
 from bench_db.analysis.judge import judge
 from bench_db.model import Comparison, Figure, Verdict
-from bench_db.query.series import HISTORY, IDENTITY, Points
+from bench_db.query.series import COMMIT_ORDER, HISTORY, IDENTITY, Points
 from bench_db.rules import RULES
 from tests.analysis.test_judge import points
 from tests.support.campaigns import sized
@@ -51,6 +51,13 @@ class TestHistories:
         assert of(found)[1] == [3.0, 1.0, 2.0]
         assert found.points["commit"].to_list() == [f"{t:040x}" for t in (0, 1, 0, 1, 2)]
         assert len(found) == 2
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_points_of_one_run_are_in_the_order_of_their_medians(self, order: int) -> None:
+        """A joined series has several points of a run, and how they are stored decides nothing."""
+        known = points([3.0, 1.0, 2.0])
+        of_one_run = known.rows.with_columns(pl.col(name).first() for name in COMMIT_ORDER)[::order]
+        assert of(histories(Points(series=known.series, rows=of_one_run))) == [[1.0, 2.0, 3.0]]
 
     def test_a_failed_run_is_a_gap(self) -> None:
         (first, failed) = of(histories(two_series()))[0]

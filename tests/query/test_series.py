@@ -103,6 +103,13 @@ class TestOldestFirst:
         assert oldest_first(of_one_run).collect()["median"].to_list()[:2] == [1.0, 3.0]
         assert newest_points(of_one_run, 2).collect()["median"].to_list()[0] == 3.0
 
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_the_newest_of_one_run_is_that_of_the_highest_median(self, order: int) -> None:
+        points = _frame(
+            [{"series_key": 1, "commit_order": 1, "run_time": 1, "median": one} for one in (3.0, 1.0)[::order]]
+        )
+        assert newest(points.with_columns(run_key=pl.lit(7)).collect())["median"].to_list() == [3.0]
+
 
 class TestLastPoints:
     """The newest points of each series, still oldest first."""

@@ -79,16 +79,18 @@ class Histories:
 def histories(points: Points, *, newest: int | None = None, figure: Figure | None = None) -> Histories:
     """Arrange points in any order as histories, series by series in the order of their names, with the `newest` points of each.
 
+    Points of one run in a joined series are in the order of their medians.
+
     `figure` is that of every series; without one, each has the one that `figures` chooses from all its points.
     """
     present = points.series.join(points.rows, on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
     # only what decides is sorted: a history has many columns, and `newest` leaves most of its points out
     order = (
-        points.rows.select("series_key", *COMMIT_ORDER)
+        points.rows.select("series_key", *COMMIT_ORDER, "median")
         .with_row_index("row")
         .join(names.select("series_key", "number"), on="series_key")
-        .sort("number", *COMMIT_ORDER, nulls_last=False)
+        .sort("number", *COMMIT_ORDER, "median", nulls_last=False)
         .select("number", "row")
     )
     judged_by = points.rows.select(FIGURES)[order["row"]].with_columns(order["number"])

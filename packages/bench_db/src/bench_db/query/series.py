@@ -180,8 +180,13 @@ def identified(names: pl.DataFrame) -> list[Series]:
 
 
 def newest(results: pl.DataFrame) -> pl.DataFrame:
-    """Return the newest row of each series in commit order, failures included; unknown run times sort first."""
-    return results.sort(COMMIT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)
+    """Return the newest row of each series in commit order, failures included; unknown run times sort first.
+
+    Of several points of one run in a joined series it is that of the highest median, however they were stored.
+    """
+    return results.sort(*COMMIT_ORDER, "median", nulls_last=False).unique(
+        "series_key", keep="last", maintain_order=True
+    )
 
 
 def told_apart(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> pl.DataFrame:
