@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -808,9 +807,9 @@ class Engine:
 
     def _open(self, table: Table, version: int | str | None) -> lance.LanceDataset:
         if self.bucket is None:
-            # Lance tries for two seconds before it says that a directory cannot be listed.
-            with suppress(FileNotFoundError), os.scandir(self.location.child(table.directory)):
-                pass
+            # Lance tries for two seconds before it says that a directory is a file, or closed.
+            with suppress(FileNotFoundError):
+                Path(self.location.child(table.directory), "_versions").stat()
         return lance.dataset(
             self.location.child(table.directory), version, storage_options=self._options, session=self._session
         )
