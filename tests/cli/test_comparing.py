@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import publish
@@ -9,16 +11,23 @@ from tests.cli.kinds import publish
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench_db.store.database import Database
+
 
 class TestWhose:
     """`check` and `compare` say whose results they compared, and which option compares with others."""
 
-    def test_a_branch_with_too_few_results(self, tmp_path: Path) -> None:
-        """Nothing of it can be judged against its own level, so the answer names the option that compares with main."""
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Database:
+        """Six runs of main, and a run of a branch that is half as slow again."""
         store = connect(tmp_path / "store", create=True)
         for number in range(6):
             publish(store, number, {"f": 1.0 + number / 1000}, branch="main")
         publish(store, 6, {"f": 1.5}, branch="topic")
+        return store
+
+    def test_a_branch_with_too_few_results(self, store: Database) -> None:
+        """Nothing of it can be judged against its own level, so the answer names the option that compares with main."""
         words = ("--branch", "topic", "--store", store.uri)
         for verb in (("check",), ("compare", "latest")):
             answer = bench_db(*verb, *words)
@@ -31,12 +40,8 @@ class TestWhose:
             assert (told.code, "regressed" in told.out) == (int(verb == ("check",)), True)
             assert "too few" not in told.err + bench_db(*verb, "--store", store.uri).err
 
-    def test_a_baseline_of_too_few_runs(self, tmp_path: Path) -> None:
+    def test_a_baseline_of_too_few_runs(self, store: Database) -> None:
         """No history can be judged by it, so that the answer names one with enough."""
-        store = connect(tmp_path / "store", create=True)
-        for number in range(6):
-            publish(store, number, {"f": 1.0 + number / 1000}, branch="main")
-        publish(store, 6, {"f": 1.5}, branch="topic")
         words = ("--branch", "topic", "--store", store.uri)
         for verb in (("check",), ("compare", "latest")):
             advice = "--baseline-branch main --baseline last:5"
