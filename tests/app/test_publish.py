@@ -74,6 +74,19 @@ class TestPublish:
         ]
         assert notes(run_id="77") == [[], [], []]
 
+    def test_each_earlier_run_that_counts_is_named(self, tmp_path: Path) -> None:
+        files = [tmp_path / f"{number}.json" for number in range(4)]
+        for number, file in enumerate(files):
+            file.write_text(calibrax_run(point(latency={"value": 20.0 + number})))
+        for file in files[:3]:
+            publish(tmp_path / "store", file, provenance=BUILD)
+        store = connect(tmp_path / "store")
+        keys = store.runs().collect()["run_key"].to_list()
+        store.exclude(keys[:1], reason="a mistake", lifted=False, at=1, by="me")
+        (said,) = publish(tmp_path / "store", files[3], provenance=BUILD).files
+        (note,) = [note for note in said.notes if "its run id" in note]
+        assert [f"{key:016x}" in note for key in keys] == [False, True, True]
+
     @pytest.mark.parametrize("count", [1, 2])
     @pytest.mark.parametrize("replace_", [False, True])
     def test_an_excluded_run(self, count: int, replace_: bool, tmp_path: Path) -> None:  # noqa: FBT001 a parameter

@@ -234,15 +234,15 @@ def _id_notes(
         return {}
     ids = list({run.run_id for run in new.values()})
     known = store.runs().select("run_key", "run_id", "sha256").filter(pl.col("run_id").is_in(ids)).collect()
+    known = known.filter(~pl.col("run_key").is_in(list(store.exclusion_reasons())))
     notes, later = {}, set(new)
     for key, run in new.items():
-        earlier = known.filter(run_id=run.run_id).filter(
-            ~pl.col("run_key").is_in(list(later)), pl.col("sha256") != run.sha256
-        )
-        for other in earlier["run_key"]:
+        earlier = known.filter(pl.col("run_id") == run.run_id, pl.col("sha256") != run.sha256)
+        if others := [f"{other:016x}" for other in earlier["run_key"] if other not in later]:
+            named = f"run {others[0]} has" if len(others) == 1 else f"runs {' and '.join(others)} have"
             notes[key] = (
-                f"run {other:016x} has its run id {visible(run.run_id)}, too, and other values; both count, unless "
-                "'bench-db run exclude' leaves one out"
+                f"{named} its run id {visible(run.run_id)}, too, and other values; all of them count, unless "
+                "'bench-db run exclude' leaves some out"
             )
         later.remove(key)
     return notes
