@@ -103,6 +103,15 @@ class TestOldestFirst:
         assert oldest_first(of_one_run).collect()["median"].to_list()[:2] == [1.0, 3.0]
         assert newest_points(of_one_run, 2).collect()["median"].to_list()[0] == 3.0
 
+    def test_the_last_of_one_run_is_its_newest_by_every_reading(self) -> None:
+        """Their other figures may be in another order, as those of a point with more samples."""
+        points: list[Point] = [{"series_key": 1, "commit_order": 1, "run_time": 1, "median": one} for one in (1.0, 3.0)]
+        of_one_run = _frame(points).with_columns(
+            run_key=pl.lit(7), n=6.0 - pl.col("median"), min=4.0 - pl.col("median")
+        )
+        last = (oldest_first(of_one_run).last(), newest_points(of_one_run, 1), newest(of_one_run.collect()).lazy())
+        assert [one.collect()["median"].to_list() for one in last] == [[3.0]] * 3
+
     @pytest.mark.parametrize("order", [1, -1])
     def test_the_newest_of_one_run_is_that_of_the_highest_median(self, order: int) -> None:
         points = _frame(

@@ -12,7 +12,7 @@ import polars as pl
 
 from bench_db.analysis.jit import Bools, Floats, Ints
 from bench_db.model import Figure
-from bench_db.query.series import COMMIT_ORDER, FIGURES, HISTORY, SERIES_ORDER, Points, identified
+from bench_db.query.series import COMMIT_ORDER, FIGURES, HISTORY, POINT_ORDER, SERIES_ORDER, Points, identified
 from bench_db.rules import RULES
 from bench_db.units import Direction
 
@@ -79,18 +79,16 @@ class Histories:
 def histories(points: Points, *, newest: int | None = None, figure: Figure | None = None) -> Histories:
     """Arrange points in any order as histories, series by series in the order of their names, with the `newest` points of each.
 
-    Points of one run in a joined series are in the order of their medians.
-
     `figure` is that of every series; without one, each has the one that `figures` chooses from all its points.
     """
     present = points.series.join(points.rows, on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
     # only what decides is sorted: a history has many columns, and `newest` leaves most of its points out
     order = (
-        points.rows.select("series_key", *COMMIT_ORDER, "median")
+        points.rows.select("series_key", *POINT_ORDER)
         .with_row_index("row")
         .join(names.select("series_key", "number"), on="series_key")
-        .sort("number", *COMMIT_ORDER, "median", nulls_last=False)
+        .sort("number", *POINT_ORDER, nulls_last=False)
         .select("number", "row")
     )
     judged_by = points.rows.select(FIGURES)[order["row"]].with_columns(order["number"])

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # The order of the commit (`query.history`), then run time, so that a backfill of an old commit is never the newest.
 COMMIT_ORDER = ("commit_order", "run_time", "run_key")
+# The order of the points of a series. A joined series can have several of one run: their medians decide, however they were stored.
+POINT_ORDER = (*COMMIT_ORDER, "median")
 SERIES_ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
 IDENTITY = tuple(f.name for f in fields(Series))
@@ -73,11 +75,8 @@ class Points:
 
 
 def oldest_first(results: pl.LazyFrame) -> pl.LazyFrame:
-    """Sort points with `commit_order` by series name, then in that order; unknown run times come first.
-
-    A joined series can have several points of one run: they are in the order of their figures, however they were stored.
-    """
-    return results.sort(*SERIES_ORDER, *COMMIT_ORDER, *FIGURES, nulls_last=False)
+    """Sort points with `commit_order` by series name, then in `POINT_ORDER`; unknown run times come first."""
+    return results.sort(*dict.fromkeys((*SERIES_ORDER, *POINT_ORDER, *FIGURES)), nulls_last=False)
 
 
 def last_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
@@ -134,7 +133,7 @@ def relative_change(value: pl.Expr, base: pl.Expr) -> pl.Expr:
 
 def newest_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
     """Return the newest `count` points of each series, sorted by series key."""
-    return last_points(results.sort("series_key", *COMMIT_ORDER, "median", nulls_last=False), count)
+    return last_points(results.sort("series_key", *POINT_ORDER, nulls_last=False), count)
 
 
 def is_stale() -> pl.Expr:
@@ -180,13 +179,8 @@ def identified(names: pl.DataFrame) -> list[Series]:
 
 
 def newest(results: pl.DataFrame) -> pl.DataFrame:
-    """Return the newest row of each series in commit order, failures included; unknown run times sort first.
-
-    Of several points of one run in a joined series it is that of the highest median, however they were stored.
-    """
-    return results.sort(*COMMIT_ORDER, "median", nulls_last=False).unique(
-        "series_key", keep="last", maintain_order=True
-    )
+    """Return the newest row of each series in `POINT_ORDER`, failures included; unknown run times sort first."""
+    return results.sort(POINT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)
 
 
 def told_apart(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> pl.DataFrame:

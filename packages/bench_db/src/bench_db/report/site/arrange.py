@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from bench_db.query.series import COMMIT_ORDER, HISTORY
+from bench_db.query.series import COMMIT_ORDER, HISTORY, POINT_ORDER
 from bench_db.report.quantity import NO_VALUE
 from bench_db.report.site.shards import GROUP, Group
 
@@ -53,7 +53,7 @@ class Arranged:
         found = points.join(self.places, on="series_key").join(
             self.runs.select("group", "run_key", "build"), on=("group", "run_key"), nulls_equal=True
         )
-        found = found.sort("series_key", *COMMIT_ORDER, *_FLOATS, nulls_last=False)
+        found = found.sort(*dict.fromkeys(("series_key", *POINT_ORDER, *_FLOATS)), nulls_last=False)
         found = found.with_columns(pl.col(_FLOATS).cast(pl.Float64), pl.col("n").fill_null(0))
         numberless = pl.col("error").is_null() & ~pl.col("median").is_finite().fill_null(value=False)
         return found.with_columns(error=pl.when(numberless).then(pl.lit(NO_VALUE)).otherwise("error"))

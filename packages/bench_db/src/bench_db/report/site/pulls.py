@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from bench_db.query.series import COMMIT_ORDER
+from bench_db.query.series import COMMIT_ORDER, POINT_ORDER
 from bench_db.report.text import visible
 
 # The columns of the results of pull requests.
@@ -40,7 +40,7 @@ def pull_document(points: pl.DataFrame) -> dict[str, Any]:
     A point is the place of its run, the median, the quartiles and the number of samples; null stands for an unknown number, as that of
     a failure. `points` have the columns `PULLS`.
     """
-    ordered = points.sort("series_key", *COMMIT_ORDER, nulls_last=False)
+    ordered = points.sort("series_key", *POINT_ORDER, nulls_last=False)
     runs = ordered.select("run_key", "commit", "dut_version", "dut_timestamp").unique("run_key", maintain_order=True)
     place = {key: number for number, key in enumerate(runs["run_key"])}
     series: dict[str, list[list[float | int | None]]] = {}
