@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from bench_db.model import (
     Export,
     Moved,
@@ -82,6 +84,13 @@ class TestVerification:
             "1,234 results of 5 runs read: all sound",
             "runs: 3 x orphan (first: a\\nb)",
         ]
+
+    @pytest.mark.parametrize(("sampled", "read"), [(None, "read: sound"), (5, "counted: no damage found")])
+    def test_lost_rows_are_not_all_sound(self, sampled: int | None, read: str) -> None:
+        """A repaired store is sound, and its runs without rows are named in the same line."""
+        lost = replace(self.HARMLESS, kind="runs without rows", runs=("1", "2", "3"))
+        head, *_ = store.verification_text(Verification(rows=0, runs=3, problems=(lost,), sampled=sampled)).split("\n")
+        assert head == f"0 results of 3 runs {read}, but for the runs below"
 
     def test_not_sound(self) -> None:
         found = Verification(rows=1, runs=1, problems=(self.HARMLESS, replace(self.HARMLESS, harmless=False)))

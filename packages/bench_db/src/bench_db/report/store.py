@@ -71,7 +71,9 @@ def restored_text(done: Restored, *, dry_run: bool) -> str:
 def verification_text(found: Verification) -> str:
     """Render what a verification read and found."""
     is_quick = found.sampled is not None
-    good = "no damage found" if is_quick else "all sound"
+    is_whole = not any(problem.runs for problem in found.problems)
+    good = "no damage found" if is_quick else "all sound" if is_whole else "sound"
+    good += "" if is_whole else ", but for the runs below"
     how = "counted" if is_quick else "read"
     runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
     head = f"{found.rows:,} results of {runs} {how}: {good if found.sound else 'NOT SOUND'}"
