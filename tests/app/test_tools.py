@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,9 +10,12 @@ import pytest
 from bench_db.app import tools
 from bench_db.app.backfill import check_suites
 from bench_db.app.ci_files import Plan, configuration_text
+from bench_db.app.sources import sources
 from bench_db.ingest import ADAPTERS
 from bench_db.schedule.config import parse
-from tests.app.recognising import FIXTURE, PYPROJECT, found_in, words
+from tests.app.exporting import read_by
+from tests.app.recognising import FIXTURE, PYPROJECT, found_in, repository, words
+from tests.support.histories import History
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,6 +224,25 @@ class TestRecognition:
     def test_where_asv_writes(self, tmp_path: Path, line: str, directory: str) -> None:
         [one], _ = found_in(tmp_path, {"asv.conf.json": f"{{\n  {line}\n}}\n"})
         assert one.suite.outputs == [f"{directory}/*/*-*.json"]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("branches", ['"branches": ["main"]', '"branches": ["main", "2.x"]', ""])
+    def test_asv_measures_a_checkout_without_branches(self, tmp_path: Path, branches: str) -> None:
+        """A pull request is checked out by its commit, so no branch of asv.conf.json exists, and nor does asv's own default."""
+        asv = f'{{"version": 1, "project": "lib", "repo": ".", "environment_type": "virtualenv", // one\n{branches}}}\n'
+        made = repository(tmp_path / "tree", {"asv.conf.json": asv, "benchmarks/__init__.py": ""})
+        (made / "benchmarks/speed.py").write_text("def time_sum():\n    sum(range(99))\n")
+        history = History(made)
+        head = history.commit()
+        history.git("checkout", "--quiet", "--detach")
+        history.git("branch", "--quiet", "-D", "main")
+        [one] = tools.find(sources(made))[0]
+        lines = [*one.suite.setup[-2:], f"{one.suite.benchmark} --quick"]
+        commands = [shlex.split(str(line).replace("{commit}", head)) for line in lines]
+        (tmp_path / "commands.json").write_text(json.dumps(commands))
+        done = read_by("asv", "asv_runner.py", made, tmp_path / "commands.json")
+        assert done["codes"] == [0, 0, 0], done["output"]
+        assert [name.split("/")[-1][:8] for name in done["results"]] == [head[:8]]
 
     def test_what_a_machine_lacks_for_hyperfine_is_said(self, tmp_path: Path) -> None:
         [one], _ = found_in(tmp_path, REPOSITORIES["hyperfine"][0])

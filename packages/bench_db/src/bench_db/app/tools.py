@@ -144,6 +144,12 @@ _RESULTS_DIR = re.compile(
 )
 
 
+# asv wants every branch of its configuration to exist, and the checkout of a pull request has none: this copy names HEAD.
+_OF_HEAD = "asv.head.json"
+_COPY = """\
+from asv import util; c = util.load_json("{config}", js_comments=True); c["branches"] = ["HEAD"]; util.write_json("{copy}", c)"""
+
+
 def _asv(files: Sources) -> _Found:
     for name in files.like("asv.conf.json", "asv.conf.jsonc"):
         [evidence, *_] = [*[e for e, _ in files.lines([name], r"\S", "//")], Evidence(file=name, line=1, text="")]
@@ -151,6 +157,7 @@ def _asv(files: Sources) -> _Found:
         directory, config = str(PurePosixPath(name).parent), PurePosixPath(name).name
         home = files.home(name, "pyproject.toml", "setup.py")
         own = f"{PYTHON} -m asv"
+        copied = f"{PYTHON} -c {shlex.quote(_COPY.format(config=config, copy=_OF_HEAD))}"
         if home != directory:
             installed = [f"{PYTHON} -m pip install -e {shlex.quote('{tree}' if home == '.' else '{tree}/' + home)} asv"]
             setup = ["python3 -m venv {tree}/.venv", *installed]
@@ -162,8 +169,8 @@ def _asv(files: Sources) -> _Found:
             suite=Suite(
                 kind="python",
                 directory=directory,
-                setup=[*setup, f"{own} machine --yes --config {config}"],
-                benchmark=f"{own} run --config {config} --environment existing:{PYTHON} --set-commit-hash {{commit}}",
+                setup=[*setup, copied, f"{own} machine --yes --config {_OF_HEAD}"],
+                benchmark=f"{own} run --config {_OF_HEAD} --environment existing:{PYTHON} --set-commit-hash {{commit}}",
                 outputs=[f"{results[1] if results else 'results'}/*/*-*.json"],
                 format="asv",
             ),
