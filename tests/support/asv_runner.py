@@ -29,4 +29,4 @@ def run(tree: str, commands: list[list[str]]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], json.loads(Path(sys.argv[2]).read_text()))))
+    sys.stdout.write(json.dumps(run(sys.argv[1], json.loads(Path(sys.argv[2]).read_text()))))
