@@ -36,6 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ten-million", action="store_true", help="Also measure 10 M rows: takes minutes to build and about 2 GB."
     )
     group.addoption(
+        "--many-publishes",
+        nargs="?",
+        type=int,
+        const=2_000,
+        help="Also measure 2,000 files published at once, and as many publishes in a day; or another number, without budgets.",
+    )
+    group.addoption(
         "--many-series",
         nargs="?",
         const="all",

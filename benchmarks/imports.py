@@ -1,8 +1,8 @@
 """A seeded history of google-benchmark files, one a commit, and the cost of publishing it.
 
 python -m benchmarks.imports [FILES ...] publishes histories of so many files (200, 1,000 and 2,000 by default) into new stores, each
-in a process of its own. It prints CPU milliseconds a file: of each phase, of publishing the files again, and of two rivals in the
-same run, json.loads of the files and DuckDB inserting the stored rows, a transaction a file. Memory and disk are in MB.
+in a process of its own. It prints CPU milliseconds a file: of each phase, of publishing the files again, and of three rivals in the
+same run, json.loads of the files, and DuckDB and SQLite inserting the stored rows, a transaction a file. Memory and disk are in MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hashlib import sha1
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -31,6 +31,11 @@ from bench_db.store.engine import Engine, locate
 from bench_db.store.tables import RESULTS_TABLE
 from benchmarks import stores
 from benchmarks.fresh import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
 
 SIZES = (200, 1_000, 2_000)
 # Each benchmark has a real and a CPU time, and every second one a rate of bytes and one of items: 180 rows of a file.
@@ -134,7 +139,7 @@ def measured(files: int, directory: Path) -> dict[str, float]:
     took = {"publish": time.process_time() - started, **phases.seconds}
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     disk = stores.bytes_on_disk(store) / 1e6
-    for name, work in (("again", _again), ("json.loads", _json), ("duckdb", _duckdb)):
+    for name, work in (("again", _again), ("json.loads", _json), ("duckdb", _duckdb), ("sqlite", _sqlite)):
         started = time.process_time()
         work(directory)
         took[name] = time.process_time() - started
@@ -160,24 +165,45 @@ def _json(directory: Path) -> None:
 
 
 def _duckdb(directory: Path) -> None:
-    rows = stores.flat(Engine(locate(directory / "store"), None).open(RESULTS_TABLE).rows())
+    rows = _stored(directory)
     with duckdb.connect(directory / "duckdb") as connection:
         connection.execute("CREATE TABLE results AS SELECT * FROM rows LIMIT 0")
-        at = 0
-        for _, run in groupby(rows["run_key"].to_pylist()):
-            length = len(list(run))
-            of_run = rows.slice(at, length)  # noqa: F841 DuckDB finds it by its name
+        for of_run in _runs(rows):  # noqa: B007 DuckDB finds it by its name
             connection.execute("INSERT INTO results SELECT * FROM of_run")
-            at += length
+
+
+def _sqlite(directory: Path) -> None:
+    (directory / "sqlite").mkdir()
+    connection = stores.create_sqlite(directory / "sqlite")
+    for of_run in _runs(_stored(directory)):
+        with connection:
+            connection.executemany(stores.SQLITE_INSERT, stores.sqlite_rows(of_run))
+    connection.close()
+
+
+def _stored(directory: Path) -> pa.Table:
+    return stores.flat(Engine(locate(directory / "store"), None).open(RESULTS_TABLE).rows())
+
+
+def _runs(rows: pa.Table) -> Iterator[pa.Table]:
+    at = 0
+    for _, run in groupby(rows["run_key"].to_pylist()):
+        length = len(list(run))
+        yield rows.slice(at, length)
+        at += length
+
+
+def in_fresh_process(files: int) -> dict[str, float]:
+    """Return what `measured` returns for a history of so many files, measured in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.imports", "--one", str(files)]
+    done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True)  # noqa: S603 our own code
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def main(sizes: list[int]) -> None:
     """Measure each size in a process of its own, and print a row for each."""
-    found = []
-    for files in sizes:
-        command = [sys.executable, "-m", "benchmarks.imports", "--one", str(files)]
-        done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True)  # noqa: S603 our own code
-        found.append(json.loads(done.stdout))
+    found = [in_fresh_process(files) for files in sizes]
     headings = tuple(found[0])
     print(table(headings, [[f"{row[name]:,.4g}" for name in headings] for row in found], right=headings))
 

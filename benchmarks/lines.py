@@ -68,6 +68,20 @@ LINES = {
     "latest-ten-million-newer": Line(what="  and 45 publishes after maintenance", unit="ms", limit=8, rows=None),
     "trend-ten-million": Line(what="trend of 10,000 points at 10 M rows", unit="ms", limit=6, rows=None),
     "summary-ten-million": Line(what="summary of all series at 10 M rows", unit="ms", limit=400, rows=None),
+    "publish-ten-million": Line(what="publish 200 rows at 10 M rows, new", unit="ms", limit=100, rows=None),
+    "publish-again-ten-million": Line(what="  known", unit="ms", limit=6, rows=None),
+    "publish-content-ten-million": Line(what="  known in other bytes", unit="ms", limit=14, rows=None),
+    "maintenance-ten-million": Line(
+        what="maintenance after 50 publishes at 10 M rows", unit="ms", limit=1_000, rows=None
+    ),
+    "bulk": Line(what="publish 2,000 files of 180 results, CPU with parsing", unit="s", limit=25, rows=360_000),
+    "bulk-memory": Line(what="  peak memory", unit="MB", limit=400, rows=360_000),
+    "bulk-disk": Line(what="  disk over that after maintenance", unit="times", limit=1.5, rows=360_000),
+    "bulk-flat": Line(what="  CPU a file over that of 200 files", unit="times", limit=None, rows=None),
+    "bulk-again": Line(what="  the same files again, over the first time", unit="times", limit=0.1, rows=360_000),
+    "day-disk": Line(
+        what="disk in a day of 2,000 publishes, over the settled store", unit="times", limit=5, rows=40_000
+    ),
     "scan": Line(what="scan of 100,000 series of 200 points, CPU", unit="s", limit=12, rows=20_000_000),
     "scan-memory": Line(what="  peak memory above that of one series", unit="B/point", limit=100, rows=20_000_000),
     "site-build": Line(what="site of 10,000 series of 300 points, CPU", unit="s", limit=28, rows=3_000_000),

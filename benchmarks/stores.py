@@ -128,11 +128,19 @@ def open_sqlite(place: Path) -> sqlite3.Connection:
     return database
 
 
-def build_sqlite(history: History, place: Path) -> None:
-    """Write one wide table with indexes, in WAL mode."""
+def create_sqlite(place: Path, *, indexes: bool = True) -> sqlite3.Connection:
+    """Create one wide table, in WAL mode, and open a connection to it."""
     database = open_sqlite(place)
     columns = ", ".join(f'"{name}"' for name in SQLITE_COLUMNS)
     database.execute(f"CREATE TABLE results ({columns})")
+    if indexes:
+        database.executescript(_SQLITE_INDEXES)
+    return database
+
+
+def build_sqlite(history: History, place: Path) -> None:
+    """Write the table in bulk, and then its indexes."""
+    database = create_sqlite(place, indexes=False)
     with database:
         for batch in history.batches():
             database.executemany(SQLITE_INSERT, sqlite_rows(flat(batch)))

@@ -13,9 +13,12 @@ from benchmarks import stores
 from benchmarks.contenders import CONTENDERS, BenchDb, DuckDb
 from benchmarks.generate import BENCHMARKS, TEST_BEDS, History, benchmark_name, nth_test_bed
 from benchmarks.stores import Shelf
-from benchmarks.writers import Batch, BenchDbWriter
+from benchmarks.test_write import publish_in_other_bytes, race_maintenance, race_publishes
+from benchmarks.writers import WRITERS, Batch, BenchDbWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from benchmarks.side_by_side import SideBySide
 
 _HISTORY = History(commits=10_000, samples=False)
@@ -61,3 +64,25 @@ def test_latest_with_newer_fragments(side_by_side: SideBySide, large: Shelf) -> 
         for commit in range(_HISTORY.commits, _HISTORY.commits + _NEWER):
             assert writer.publish(Batch(run=_HISTORY.run(commit), results=_HISTORY.results(commit))) == BENCHMARKS
         side_by_side.race("latest-ten-million-newer", {"bench_db": BenchDb(place).latest}, rounds=5)
+
+
+@pytest.fixture
+def copied(large: Shelf) -> Iterator[Callable[[str], Path]]:
+    """Return a function that copies a store for writing."""
+    with TemporaryDirectory(dir=large.directory) as directory:
+        yield lambda kind: stores.copy(large.store(kind), Path(directory) / kind)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["new", "again"])
+def test_publish(side_by_side: SideBySide, copied: Callable[[str], Path], *, again: bool) -> None:
+    writers = {kind: WRITERS[kind](copied(kind)) for kind in ("bench_db", "duckdb")}
+    line = "publish-again-ten-million" if again else "publish-ten-million"
+    race_publishes(side_by_side, line, writers, _HISTORY, again=again)
+
+
+def test_publish_in_other_bytes(side_by_side: SideBySide, copied: Callable[[str], Path]) -> None:
+    publish_in_other_bytes(side_by_side, "publish-content-ten-million", BenchDbWriter(copied("bench_db")), _HISTORY)
+
+
+def test_maintenance(side_by_side: SideBySide, copied: Callable[[str], Path]) -> None:
+    race_maintenance(side_by_side, "maintenance-ten-million", copied("bench_db"), _HISTORY)

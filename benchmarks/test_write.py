@@ -47,25 +47,36 @@ def test_publish(
     side_by_side: SideBySide, writable: Callable[[str], Path], history: History, rows: int, *, again: bool
 ) -> None:
     writers = {kind: WRITERS[kind](writable(kind)) for kind in kinds(rows)}
+    race_publishes(side_by_side, "publish-again" if again else "publish", writers, history, again=again)
+
+
+def race_publishes(
+    side_by_side: SideBySide, line: str, writers: dict[str, Writer], history: History, *, again: bool
+) -> None:
+    """Time publishes of runs that no store contains, or of one run that all contain."""
     batches = [history_batch(history, number) for number in range(1 if again else ROUNDS + 2)]
     if again:
         assert {writer.publish(batches[0]) for writer in writers.values()} == {BENCHMARKS}
     feeds = {kind: cycle(batches) for kind in writers}
     works = {kind: partial(publish_next, writer, feeds[kind]) for kind, writer in writers.items()}
-    answers = side_by_side.race("publish-again" if again else "publish", works, rounds=ROUNDS)
+    answers = side_by_side.race(line, works, rounds=ROUNDS)
     assert set(answers.values()) == {0 if again else BENCHMARKS}
 
 
 def test_publish_in_other_bytes(side_by_side: SideBySide, writable: Callable[[str], Path], history: History) -> None:
-    """Measurements that are known are recognised by their content when the bytes of their file are others."""
-    writer, batch, numbers = BenchDbWriter(writable("bench_db")), history_batch(history, 0), count()
+    publish_in_other_bytes(side_by_side, "publish-content", BenchDbWriter(writable("bench_db")), history)
+
+
+def publish_in_other_bytes(side_by_side: SideBySide, line: str, writer: BenchDbWriter, history: History) -> None:
+    """Time publishes of measurements that are known, and are recognised by their content: the bytes of their file are others."""
+    batch, numbers = history_batch(history, 0), count()
     assert writer.publish(batch) == BENCHMARKS
 
     def publish_other_bytes() -> int:
         other = replace(batch.run, sha256=f"{next(numbers):064x}")
         return writer.publish(Batch(run=other, results=batch.results))
 
-    assert side_by_side.race("publish-content", {"bench_db": publish_other_bytes}, rounds=ROUNDS) == {"bench_db": 0}
+    assert side_by_side.race(line, {"bench_db": publish_other_bytes}, rounds=ROUNDS) == {"bench_db": 0}
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["same", "different"])
@@ -86,7 +97,11 @@ def test_race(side_by_side: SideBySide, writable: Callable[[str], Path], history
 
 
 def test_maintenance(side_by_side: SideBySide, writable: Callable[[str], Path], history: History) -> None:
-    place = writable("bench_db")
+    race_maintenance(side_by_side, "maintenance", writable("bench_db"), history)
+
+
+def race_maintenance(side_by_side: SideBySide, line: str, place: Path, history: History) -> None:
+    """Time maintenance, each time after as many publishes as make it due."""
     writer = BenchDbWriter(place)
     engine, numbers = Engine(locate(place), None), count()
 
@@ -96,4 +111,4 @@ def test_maintenance(side_by_side: SideBySide, writable: Callable[[str], Path], 
                 patch.setattr(maintain, "optimize_if_due", lambda _engine: None)
                 writer.publish(history_batch(history, next(numbers)))
 
-    side_by_side.race("maintenance", {"bench_db": writer.database.optimize}, rounds=4, before=publish_until_due)
+    side_by_side.race(line, {"bench_db": writer.database.optimize}, rounds=4, before=publish_until_due)
