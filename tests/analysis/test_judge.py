@@ -12,17 +12,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bench_db.analysis.judge import counted, judge
+from bench_db.analysis.judge import counted, judge, too_noisy
 from bench_db.analysis.renames import Named
-from bench_db.model import Verdict
+from bench_db.model import Comparison, Series, Verdict
 from bench_db.query.series import HISTORY, IDENTITY, Points
 from bench_db.query.thresholds import Threshold
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.analysis.jit import Floats
-    from bench_db.model import Comparison
 
 pytestmark = pytest.mark.few(2)
 
@@ -168,6 +168,26 @@ class TestAfterAStep:
         values = [*level(20), *(1.3 * x for x in level(6)), *(1.6 * x for x in level(5))]
         one = judged(points(values), [30], accepted={7: {f"{20:040x}", "gone"}})
         assert (one.verdict, one.n_baseline) == (Verdict.REGRESSED, 6)
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "high", "expected"),
+    [
+        (Direction.LOWER, -0.9, 0.49, 0),
+        (Direction.LOWER, 0.0, 0.5, 1),
+        (Direction.HIGHER, -0.33, 9.0, 0),
+        (Direction.HIGHER, -0.34, 0.0, 1),
+        (Direction.INFO, -0.9, 9.0, 0),
+        (Direction.LOWER, None, None, 0),
+    ],
+)
+def test_too_noisy_is_an_interval_that_reaches_much_worse(
+    direction: Direction, low: float | None, high: float | None, expected: int
+) -> None:
+    series = Series(benchmark_name="f", test_bed_name="x", direction=direction)
+    one = Comparison(series=series, verdict=Verdict.UNCHANGED, low=low, high=high, n_baseline=9, n_candidate=1)
+    assert too_noisy([one]) == expected
+    assert too_noisy([replace(one, verdict=Verdict.SUSPECTED)]) == 0
 
 
 def suite(runs: Floats) -> Points:

@@ -199,9 +199,27 @@ class TestGate:
             "failing": [],
             "counts": {"unchanged": 1},
             "of_machine": 0,
+            "too_noisy": 0,
             "blame": [],
             "schema_version": 1,
         }
+
+
+class TestNoise:
+    """A gate that passes says of how many series it could not have seen that they are much worse."""
+
+    @pytest.mark.parametrize("form", [(), ("--markdown",)], ids=["text", "markdown"])
+    def test_what_is_too_noisy_to_fail_is_said(self, tmp_path: Path, form: tuple[str, ...]) -> None:
+        made = connect(tmp_path / "noisy", create=True)
+        times = [{"quiet": 100.0 + n % 3, "noisy": 100.0 * 2 ** (n * n % 5)} for n in range(13)]
+        publish_all(made, [entry(number, values) for number, values in enumerate(times)])
+        answer = bench_db("check", "--baseline", "last:12", "--store", made.uri, *form)
+        assert answer.code == 0
+        assert "1 of 2 unchanged: so noisy that they may be 50 % worse; see" in answer.out
+        assert bench_db("check", "--store", made.uri, "--output", "json").document["too_noisy"] == 1
+
+    def test_nothing_is_said_of_series_that_are_quiet_enough(self, store: Database) -> None:
+        assert "noisy" not in bench_db("check", "--baseline", "last:5", "--store", store.uri).out
 
 
 class TestSuspected:

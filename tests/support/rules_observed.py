@@ -233,6 +233,18 @@ def scan() -> str:
     return repr((found.expected_false, [movement.run for movement in found.movements]))
 
 
+def noisy() -> str:
+    """Return what is said of an unchanged series that may be 60 % worse."""
+    from bench_db.model import Comparison, Series, Verdict
+    from bench_db.report.terminal import noise_lines
+
+    series = Series(benchmark_name="f", test_bed_name="x")
+    one = Comparison(
+        series=series, verdict=Verdict.UNCHANGED, effect=0.1, low=-0.2, high=0.6, n_baseline=9, n_candidate=1
+    )
+    return repr(noise_lines([one]))
+
+
 def causes() -> str:
     """Return the blame of benchmarks of which some moved on one of two test beds."""
     from bench_db.analysis.blame import blame_comparisons
@@ -438,6 +450,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "commit_significance": (statistics, by_chance),
     "quiet_effect": (statistics, suspicion),
     "baseline_runs": (statistics, settings, comparison, seed_methods),
+    "hidden_effect": (statistics, noisy),
     "one_go_minutes": (statistics, settings, spaced),
     "level_runs": (statistics, level),
     "level_most_runs": (statistics, pages, level),

@@ -28,6 +28,9 @@ class Rules:
     baseline_runs: int = 5
     """Fewest runs of a baseline for a verdict; also the fewest candidate runs whose spread is used."""
 
+    hidden_effect: float = 0.5
+    """An unchanged series whose interval reaches a change for the worse of this size is counted as too noisy to judge."""
+
     one_go_minutes: int = 10
     """Runs of one commit on one test bed that begin within this many minutes of one another are one observation."""
 

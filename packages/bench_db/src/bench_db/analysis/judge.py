@@ -497,6 +497,18 @@ def of_machine(comparisons: Iterable[Comparison]) -> int:
     return sum(c.verdict is Verdict.REGRESSED and c.cause is Cause.MACHINE for c in comparisons)
 
 
+def too_noisy(comparisons: Iterable[Comparison]) -> int:
+    """Count the unchanged series that may be worse by `hidden_effect` or more: the interval of their change reaches it."""
+    return sum(c.verdict is Verdict.UNCHANGED and _may_be_worse(c, RULES.hidden_effect) for c in comparisons)
+
+
+def _may_be_worse(c: Comparison, by: float) -> bool:
+    if c.low is None or c.high is None:
+        return False
+    worst = {Direction.LOWER: c.high >= by, Direction.HIGHER: c.low <= 1.0 / (1.0 + by) - 1.0}
+    return worst.get(c.series.direction, False)
+
+
 def looks_for_level(method: str, last: int | None) -> bool:
     """Tell whether change points decide which runs are the baseline."""
     return last is None and method in _OF_LEVEL

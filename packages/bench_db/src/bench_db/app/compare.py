@@ -13,7 +13,7 @@ import polars as pl
 
 from bench_db.analysis.blame import blame_comparisons
 from bench_db.analysis.compare import means
-from bench_db.analysis.judge import counted, in_order, judge, of_machine, plan, through_siblings
+from bench_db.analysis.judge import counted, in_order, judge, of_machine, plan, through_siblings, too_noisy
 from bench_db.analysis.level import accepted
 from bench_db.app.answers import Answer, frame_of
 from bench_db.app.baselines import (
@@ -361,7 +361,7 @@ def with_causes(
 def comparisons_json(
     comparisons: Sequence[Comparison], blame: Sequence[Blame], faults: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return the comparisons as JSON, with the counts of the verdicts, and of the regressions that the machine caused.
+    """Return the comparisons as JSON, with the counts of the verdicts, of the regressions that the machine caused, and of series too noisy.
 
     `faults` are those of `threshold_faults`.
     """
@@ -369,6 +369,7 @@ def comparisons_json(
         "comparisons": [record_json(c) for c in comparisons],
         "counts": counted(comparisons),
         "of_machine": of_machine(comparisons),
+        "too_noisy": too_noisy(comparisons),
         "blame": [record_json(one) for one in blame],
         "threshold_faults": list(faults),
     }

@@ -152,7 +152,8 @@ def _rows(*computed: str, points: bool = True, optional: Mapping[str, Schema] | 
 
 def _comparisons() -> dict[str, Schema]:
     one = _old({**_series(), **_record(Comparison, "series")})
-    numbers = {"counts": _type(dict[str, int]), "of_machine": _COUNT, "blame": _list(_object(_record(Blame)))}
+    counts = {"of_machine": _COUNT, "too_noisy": _COUNT}
+    numbers = {"counts": _type(dict[str, int]), **counts, "blame": _list(_object(_record(Blame)))}
     numbers["threshold_faults"] = _list(_TEXT)
     return {"comparisons": _list(_object(one)), **numbers}
 

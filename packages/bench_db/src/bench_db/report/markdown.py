@@ -13,7 +13,7 @@ from bench_db.model import Comparison, Figure, PairVerdict, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.escape import markdown_code, markdown_text, shortened
 from bench_db.report.quantity import change_text, percent_with_interval, probability, quantity
-from bench_db.report.terminal import GONE, beds_words, blame_lines, moved_words, several_beds, with_machine
+from bench_db.report.terminal import GONE, beds_words, blame_lines, moved_words, noise_lines, several_beds, with_machine
 from bench_db.rules import RULES
 from bench_db.units import BASE_UNITS
 
@@ -79,7 +79,7 @@ def comment(
     """
     title = headline(counts, of_machine(comparisons)) + context.outcomes
     measured_again = f"\n{again}" if again else ""
-    notes = _lines(context.notes, "notes")
+    notes = _lines([*context.notes, *noise_lines(comparisons)], "notes")
     head = f"{MARKER}\n## {title}\n\n{_summary(counts, context)}\n{_blame(blame)}{notes}{measured_again}"
     tail = f"\n{_legend(comparisons)}{FOOTER}\n"
     groups = {verdict: [c for c in comparisons if c.verdict == verdict] for verdict in Verdict}

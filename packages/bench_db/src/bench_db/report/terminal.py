@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench_db.analysis.by_commit import by_commit
-from bench_db.analysis.judge import of_machine
+from bench_db.analysis.judge import of_machine, too_noisy
 from bench_db.model import Cause, Figure, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.escape import shortened
@@ -56,7 +56,7 @@ def comparisons_text(
     words = [
         f"{number} {painted(verdict, screen)}{machine.get(Verdict(verdict), '')}" for verdict, number in counts.items()
     ]
-    head = "\n".join((", ".join(words) or "nothing to compare", *blame_lines(blame)))
+    head = "\n".join((", ".join(words) or "nothing to compare", *blame_lines(blame), *noise_lines(comparisons)))
     if not shown:
         return head
     columns = [column for column in _COLUMNS if column[2] is None or column[2](comparisons)]
@@ -247,6 +247,15 @@ def blame_lines(blame: Iterable[Blame]) -> list[str]:
 
 def _about(one: Blame) -> str:
     return f"{visible(' '.join(filter(None, (one.dut_name, one.suite))))}: "
+
+
+def noise_lines(comparisons: Sequence[Comparison]) -> list[str]:
+    """Say how many of the unchanged series are too noisy to show even a large change for the worse; nothing when none is."""
+    noisy, unchanged = too_noisy(comparisons), sum(c.verdict is Verdict.UNCHANGED for c in comparisons)
+    if not noisy:
+        return []
+    who = f"{noisy:,} of {unchanged:,} unchanged"
+    return [f"{who}: so noisy that they may be {100 * RULES.hidden_effect:g} % worse; see 'bench-db noise'"]
 
 
 def with_machine(of_machine: int) -> str:
