@@ -17,11 +17,15 @@ from bench_db.app.definitions import annotate
 from bench_db.app.progress import Silent
 from bench_db.app.scan import scan
 from bench_db.app.site import TITLE, site, site_content, title_of
+from bench_db.app.tree import Tree
 from bench_db.errors import UserError
 from bench_db.model import Definition, Samples
 from bench_db.query.selection import Selection
 from bench_db.report.site.arrange import POINTS
+from bench_db.report.site.build import Site
 from bench_db.report.site.contract import FrontierView
+from bench_db.report.site.manifest import read_manifest
+from bench_db.rules import RULES
 from bench_db.store.database import Database, connect
 from bench_db.store.publish import Entry
 from tests.app.test_frontier import SERVED, serve
@@ -30,7 +34,9 @@ from tests.report.examples import found
 from tests.support.campaigns import sized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from bench_db.report.site.contract import SiteContent
 
 pytestmark = pytest.mark.sample(6)
 
@@ -514,6 +520,155 @@ class TestAsNew:
         answered = [record.args for record in caplog.records if "levels answer" in record.msg]
         assert len(answered) >= 3
         assert {rest for _, rest in answered} == {0}  # type: ignore[misc]
+
+
+class TestNothingNew:
+    """A site whose store, arguments, configuration, release and files are as they were is not made again, and any other one is."""
+
+    @pytest.fixture
+    def made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., bool]:
+        """Return what writes a site again, and says whether it was made anew."""
+        monkeypatch.chdir(tmp_path)
+        calls: list[object] = []
+
+        def counted(*given: Any, **asked: Any) -> SiteContent:
+            calls.append(given)
+            return site_content(*given, **asked)
+
+        monkeypatch.setattr("bench_db.app.site.site_content", counted)
+
+        def again(store: Database, at: int = 1_000_000, **asked: Any) -> bool:
+            before, done = len(calls), site(store, tmp_path / "out", at=at, **asked)
+            files = contents(tmp_path / "out")
+            assert (done.files, done.bytes) == (
+                len(files) - 1,
+                sum(map(len, files.values())) - len(files["manifest.json"]),
+            )
+            new, made_anew = tmp_path / f"new {len(calls)}", len(calls) > before
+            if made_anew:
+                site(store, new, at=at, **asked)
+                assert contents(new) == files
+            return made_anew
+
+        return again
+
+    def test_nothing(self, made: Callable[..., bool], store: Database) -> None:
+        assert [made(store), made(store), made(connect(store.uri))] == [True, False, False]
+        assert not made(store, branch=None)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("change", [change for change in _CHANGES if change not in {_remove, _maintain}])
+    def test_a_write(
+        self, change: Callable[[Database, int], None], made: Callable[..., bool], store: Database, tmp_path: Path
+    ) -> None:
+        own = connect(tmp_path / "store", create=True)
+        store.copy_to(own)
+        made(own)
+        change(own, 8)
+        assert [made(own), made(own)] == [True, False]
+
+    @pytest.mark.slow
+    def test_arguments(self, made: Callable[..., bool], store: Database) -> None:
+        for asked in (
+            {"title": "Mine"},
+            {"commit_url": "https://example.org/{commit}"},
+            {"samples": 3},
+            {"charts": ["f"]},
+            {"benchmark": "f"},
+            {"at": 0},
+        ):
+            made(store)
+            assert [made(store, **asked), made(store, **asked)] == [True, False], asked
+
+    def test_a_past_version_is_made_each_time(self, made: Callable[..., bool], store: Database) -> None:
+        assert [made(store, as_of=str(store.version)) for _ in range(2)] == [True, True]
+
+    @pytest.mark.slow
+    def test_the_clock(self, made: Callable[..., bool], store: Database) -> None:
+        """It decides only from when on results are stale."""
+        newest = max(
+            time for run in store.latest().select("run_time", "dut_timestamp").iter_rows() for time in run if time
+        )
+        ends = newest + RULES.badge_days * 86_400
+        assert [made(store, at=at) for at in (ends - 1, ends, ends + 1, ends + 9, ends)] == [
+            True,
+            False,
+            True,
+            False,
+            True,
+        ]
+
+    @pytest.mark.slow
+    def test_the_configuration_the_release_and_the_code(
+        self, made: Callable[..., bool], store: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made(store)
+        Path("bench-db.toml").write_text('[project]\nname = "d"\n')
+        assert [made(store), made(store)] == [True, False]
+        monkeypatch.setattr("bench_db.app.site.version", lambda _name: "99")
+        assert [made(store), made(store)] == [True, False]
+        monkeypatch.setattr("bench_db.app.site._OF_CODE", {".py"})
+        assert [made(store), made(store)] == [True, False]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda out: (out / "index.html").write_text("mine"),
+            lambda out: next((out / "data").iterdir()).unlink(),
+            lambda out: (out / "unfinished.txt").write_text("data/new-1.js\n"),
+            lambda out: (out / "manifest.json").unlink(),
+            lambda out: (out / "manifest.json").write_bytes((out / "manifest.json").read_bytes()[:-20]),
+            lambda out: (out / "manifest.json").write_text(_without_a_line((out / "manifest.json").read_text())),
+        ],
+        ids=["edited", "removed", "killed", "no manifest", "torn manifest", "edited manifest"],
+    )
+    def test_the_files(
+        self, change: Callable[[Path], object], made: Callable[..., bool], store: Database, tmp_path: Path
+    ) -> None:
+        made(store)
+        change(tmp_path / "out")
+        if not read_manifest(_bytes(tmp_path / "out/manifest.json")):  # the page would be that of somebody else
+            (tmp_path / "out/index.html").unlink()
+        assert [made(store), made(store)] == [True, False]
+
+    @pytest.mark.slow
+    def test_two_builds_at_once(self, store: Database, tmp_path: Path) -> None:
+        """One build ends while another one writes its files: the next one leaves all files of a new site."""
+        first = Tree(tmp_path / "out")
+        files = [*Site(site_content(store, Selection())).files()]
+
+        def written() -> Iterator[tuple[str, bytes | None]]:
+            yield from files[: len(files) // 2]
+            site(store, tmp_path / "out", at=0, title="Another")
+            yield from files[len(files) // 2 :]
+
+        first.write(written())
+        for title in ("Another", "Mine"):
+            site(store, tmp_path / "out", at=0, title=title)
+            site(store, tmp_path / title, at=0, title=title)
+            assert contents(tmp_path / title).items() <= contents(tmp_path / "out").items()
+
+    def test_a_file_of_progress_that_could_not_be_read(self, made: Callable[..., bool], tmp_path: Path) -> None:
+        own = connect(tmp_path / "store", create=True)
+        publish_all(own, [entry(0, {"f": 1.0})])
+        key = own.runs().collect()["run_key"].item()
+        own.put_artifact(b"time,load\n1,2\n2,3\n", kind="log", added_at=1, name="load.csv", run=key)
+        (stored,) = (path for path in (tmp_path / "store/artifacts").rglob("*") if path.is_file())
+        content = stored.read_bytes()
+        stored.unlink()
+        assert [made(own), made(own)] == [True, True]
+        stored.write_bytes(content)
+        assert [made(own), made(own)] == [True, False]
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _without_a_line(manifest: str) -> str:
+    """Return a manifest without one of its files."""
+    return re.sub(r'"data/settings-[^\n]*\n', "", manifest)
 
 
 def contents_of(store: Database, out: Path, benchmark: str) -> dict[str, bytes]:

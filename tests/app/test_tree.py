@@ -8,7 +8,7 @@ from bench_db.app.tree import Tree, Written
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 
@@ -127,3 +127,35 @@ class TestInterrupted:
         assert write_tree(tmp_path, [("index.html", b"new")]).removed == 1
         assert not (tmp_path / "data/a.js").exists()
         assert not (tmp_path / "unfinished.txt").exists()
+
+
+class TestUnchanged:
+    """A write leaves a note for the next one, and files that are as it left them need no other write."""
+
+    FILES = (("data/a.js", b"a"), ("index.html", b"i"))
+
+    def test_note(self, tmp_path: Path) -> None:
+        done = Tree(tmp_path).write(self.FILES, lambda: "mine")
+        tree = Tree(tmp_path)
+        assert (tree.note, tree.unchanged()) == ("mine", Written(files=2, bytes=2, written=0, removed=0))
+        assert done.written == 2
+        assert Tree(tmp_path / "other").unchanged() is None
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda out: (out / "index.html").write_text("x"),
+            lambda out: (out / "data/a.js").unlink(),
+            lambda out: (out / "unfinished.txt").write_text("data/b.js\n"),
+        ],
+        ids=["changed", "removed", "interrupted"],
+    )
+    def test_of_files_that_have_changed(self, change: Callable[[Path], object], tmp_path: Path) -> None:
+        Tree(tmp_path).write(self.FILES, lambda: "mine")
+        change(tmp_path)
+        assert Tree(tmp_path).unchanged() is None
+
+    def test_of_a_write_without_one(self, tmp_path: Path) -> None:
+        Tree(tmp_path).write(self.FILES, lambda: "mine")
+        Tree(tmp_path).write(self.FILES)
+        assert Tree(tmp_path).note == ""

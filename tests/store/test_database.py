@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from bench_db.errors import (
     StoreUnavailableError,
     UserError,
 )
+from bench_db.model import Definition
 from bench_db.store.database import connect
 from bench_db.store.engine import locate
 from tests.strategies import publication
@@ -132,6 +134,46 @@ def test_the_first_answer_has_what_was_published_after_connecting(filled: Path) 
     run, results = publication(2)
     published = connect(filled).publish(results, run)
     assert published.run_key in reader.scan().collect()["run_key"].to_list()
+
+
+class TestState:
+    """The state of a store is another one after each write of rows, in any table, and is that of its files alone."""
+
+    def test_writes(self, tmp_path: Path) -> None:
+        store = connect(tmp_path / "store", create=True)
+        run, results = publication(1)
+        states = [store.state]
+        for write in (
+            lambda: store.publish(results, run),
+            lambda: store.tag("nothing"),
+            lambda: store.define([Definition(kind="annotation", pattern="a" * 40, value="x", at=1)]),
+            lambda: store.exclude([store.runs().collect()["run_key"][0]], reason="x", lifted=False, at=1, by="me"),
+            lambda: store.remove_runs(store.runs().collect()["run_key"].to_list()),
+        ):
+            write()
+            states.append(store.state)
+        assert [one != other for one, other in pairwise(states)] == [True, False, True, True, True]
+        assert connect(tmp_path / "store").state == states[-1]
+        shutil.copytree(tmp_path / "store", tmp_path / "copy")
+        assert connect(tmp_path / "copy").state == states[-1]
+
+    def test_of_another_store(self, tmp_path: Path) -> None:
+        """A store that is made again at the same place has versions of the same numbers."""
+        states = set()
+        for _ in range(2):
+            shutil.rmtree(tmp_path / "store", ignore_errors=True)
+            run, results = publication(1)
+            store = connect(tmp_path / "store", create=True)
+            store.publish(results, run)
+            states.add(store.state)
+        assert len(states) == 2
+
+    def test_of_a_damaged_store(self, filled: Path) -> None:
+        next((filled / "results.lance/data").iterdir()).unlink()
+        store = connect(filled)
+        with pytest.warns(DamagedStoreWarning):
+            store.results()
+        assert store.state == ""
 
 
 class TestDamage:

@@ -9,8 +9,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bench_db.report.site.badge import badge, chart, state
+from bench_db.report.site.badge import badge, chart, is_stale, lasting, state
 from bench_db.report.site.encode import EncodedSeries
 from bench_db.rules import RULES
 from tests.report.example_site import METADATA, content_of, history, site, stepped
@@ -121,3 +123,20 @@ class TestPictures:
             said[days] = dict(site(content_of(frame, metadata, fixed)))["badge.svg"]
         assert b"benchmarks: fine<" in said[1]
         assert b"stale since" in said[RULES.badge_days + 1]
+
+
+class TestLasting:
+    """In the time around now each measurement is as stale as now, and not a second before and after it."""
+
+    @given(st.lists(st.integers(0, 1000), min_size=1), st.integers(0, 1000))
+    def test_around_now(self, days: list[int], today: int) -> None:
+        measured, now = [day * 86_400 for day in days], today * 86_400
+
+        def stale(at: int) -> list[bool]:
+            return [is_stale(one, at) for one in measured]
+
+        since, until = lasting(measured, now)
+        assert since <= now <= until
+        assert stale(since) == stale(now) == stale(until)
+        assert since == 0 or stale(since - 1) != stale(now)
+        assert until > now + 10**9 or stale(until + 1) != stale(now)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.report.site.manifest import changes, digest, manifest_bytes, read_manifest
+from bench_db.report.site.manifest import changes, digest, manifest_bytes, read_manifest, read_note
 
 MANIFESTS = st.dictionaries(st.sampled_from([f"data/{n}.js" for n in "abcdef"]), st.sampled_from("123"))
 
@@ -42,3 +42,26 @@ class TestManifest:
     )
     def test_paths_outside(self, path: str) -> None:
         assert read_manifest(json.dumps({path: "1"}).encode()) == {}
+
+
+_NOTED = {"index.html": digest(b"x"), "data/a-1.js": digest(b"y")}
+
+
+class TestNote:
+    """A note reads back beside the files that it was written with, and with no other ones."""
+
+    @given(st.text())
+    def test_reads_back(self, note: str) -> None:
+        content = manifest_bytes(_NOTED, note)
+        assert read_note(content) == note
+        assert read_manifest(content) == _NOTED
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"made from": 3}', b'{"made from": "x"}', b"\xff"])
+    def test_none(self, content: bytes) -> None:
+        assert read_note(content) == ""
+
+    def test_of_other_files(self) -> None:
+        content = manifest_bytes(_NOTED, "mine")
+        assert read_note(content.replace(b"index", b"other")) == ""
+        assert read_note(content.replace(b"mine", b"none")) == ""
+        assert read_note(content.replace(digest(b"x").encode(), digest(b"z").encode())) == ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ from bench_db.report.site.contract import NEWEST, FrontierView, SiteContent, Sit
 from bench_db.report.site.progress import ProgressFile
 from bench_db.report.site.pulls import NO_PULLS, PULLS
 from bench_db.report.text import visible
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 
 TITLE = "Benchmarks"
 SAMPLES = 60
+# The files of the package that decide what a site is.
+_OF_CODE = frozenset({".py", ".j2", ".js", ".css", ".svg", ".txt"})
 
 
 @on_database
@@ -73,18 +78,48 @@ def site(
     badge tells whether results are stale. Raises `UserError` for a directory that has an index.html of something else.
     """
     chosen = selection_of(selection, conditions)
+    now, tree = int(time.time()) if at is None else at, Tree(Path(out))
     with store.one_look():  # points and their samples are of one version
+        asked = (title, commit_url, samples, tuple(charts), chosen, not now)
+        made_from = "" if as_of else made_from_of(store, asked)
+        if made_from and _is_made_from(tree.note, made_from, now) and (known := tree.unchanged()) is not None:
+            return known
         content = site_content(store, chosen, title=title, commit_url=commit_url, samples=samples, as_of=as_of)
         refuse_unmatched(charts, content.series["benchmark_name"].unique().to_list())
         content = replace(
             content,
             charts=charts,
-            metadata=replace(content.metadata, now=int(time.time()) if at is None else at),
+            metadata=replace(content.metadata, now=now),
         )
-        tree = Tree(Path(out))
+        made = Site(content)
+
+        def note() -> str:
+            is_known = made_from and made.lasts and store.state  # damage that was found meanwhile is to be said again
+            return " ".join((made_from, *map(str, made.lasts))) if is_known and made.lasts else ""
+
         return tree.write(
-            Site(content).files(tree, lambda done, total: progress(done, total, "making files of series"))
+            made.files(tree, lambda done, total: progress(done, total, "making files of series")),
+            note,
         )
+
+
+def made_from_of(store: stores.Database, asked: tuple[object, ...]) -> str:
+    """Return a digest of all that a site with some arguments is made from but the clock; "" where that is not known."""
+    state, file, package = store.state, path_of(None), Path(__file__).parents[1]
+    if not state:
+        return ""
+    releases = (sys.version, *(version(name) for name in ("jinja2", "msgspec", "numpy", "polars")))
+    parts = sha256(repr((state, store.uri, asked, releases, asdict(RULES))).encode())
+    parts.update(file.read_bytes() if file.exists() else b"")
+    for path in sorted(path for path in package.rglob("*") if path.suffix in _OF_CODE):
+        parts.update(path.read_bytes())
+    return parts.hexdigest()
+
+
+def _is_made_from(note: str, made_from: str, now: int) -> bool:
+    """Return whether a note of a site names the same digest, and a time of the clock around `now`."""
+    noted, *times = note.split(" ")
+    return noted == made_from and int(times[0]) <= now <= int(times[1])
 
 
 def refuse_unmatched(charts: Sequence[str], names: Sequence[str]) -> None:

@@ -17,11 +17,12 @@ from bench_db.report.site.manifest import (
     digest,
     manifest_bytes,
     read_manifest,
+    read_note,
     read_paths,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,17 @@ class Written:
 
 
 class Tree:
-    """A directory of files that one program writes again and again; a manifest lists the files that it wrote."""
+    """A directory of files that one program writes again and again; a manifest lists the files that it wrote.
+
+    `note` is the one with which the last write ended; "" without one, and where somebody has changed the manifest since.
+    """
 
     def __init__(self, root: Path) -> None:
         """Read the manifest of a directory. Raises `UserError` for one that holds a page which no earlier call wrote."""
         self._root = root
-        self._before = read_manifest(_content(root / MANIFEST) or b"")
+        manifest = _content(root / MANIFEST) or b""
+        self._before = read_manifest(manifest)
+        self.note = read_note(manifest)
         self._by_stem = {path.rpartition("-")[0]: path for path in self._before}
         self._unfinished = read_paths(_content(root / UNFINISHED) or b"")
         if not (self._before or self._unfinished) and (root / "index.html").exists():
@@ -58,11 +64,19 @@ class Tree:
         path = self._by_stem.get(stem)
         return None if path is None else self.kept(path)
 
-    def write(self, files: Iterable[tuple[str, bytes | None]]) -> Written:
+    def unchanged(self) -> Written | None:
+        """Return what a write of the same files again would return; None where a file has changed, or a later write has not ended."""
+        kept = [] if self._unfinished else [self.kept(path) for path in self._before]
+        if not kept or any(content is None for content in kept):
+            return None
+        return Written(files=len(kept), bytes=sum(len(content or b"") for content in kept), written=0, removed=0)
+
+    def write(self, files: Iterable[tuple[str, bytes | None]], note: Callable[[], str] = str) -> Written:
         """Make the directory hold these files; of what else is in it, only what an earlier call wrote is removed.
 
         None as the content is that of a file that is `kept`. Files that are named no longer go last, so that a reader of the
-        tree before finds what it needs meanwhile. What an interrupted call wrote is removed by the next one.
+        tree before finds what it needs meanwhile. What an interrupted call wrote is removed by the next one. `note` is asked at the
+        end, for the `note` of the next one.
         """
         after: Manifest = {}
         size = written = 0
@@ -78,7 +92,7 @@ class Tree:
                 _write(self._root / path, content)
                 written += 1
         gone = changes({**self._before, **dict.fromkeys(self._unfinished, "")}, after).remove
-        manifest = manifest_bytes(after)
+        manifest = manifest_bytes(after, note())
         if gone or _content(self._root / MANIFEST) != manifest:
             self._note(*sorted(gone))
             _write(self._root / MANIFEST, manifest)

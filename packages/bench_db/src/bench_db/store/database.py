@@ -7,6 +7,7 @@ import math
 import os
 import time
 from functools import partial, reduce, wraps
+from hashlib import sha256
 from itertools import pairwise
 from operator import and_
 from pathlib import Path
@@ -146,6 +147,19 @@ class Database:
     def version(self) -> int:
         """The newest version of the results."""
         return int(self._engine.open(RESULTS_TABLE).version)
+
+    @property
+    @of_sound_part
+    def state(self) -> str:
+        """A digest of the stored rows of all tables but those that are derived; "" for a store that is known to be damaged.
+
+        Stores with one state give the same answers, and every write of rows changes it; so does a compaction.
+        """
+        present = self._engine.present()
+        tables = [table for table in stored() if table.name in present and self._engine.exists(table)]
+        parts = [(table.name, [one.signature for one in self._engine.open(table).fragments()]) for table in tables]
+        is_damaged = self._engine.unreadable or self._engine.readable
+        return "" if is_damaged else sha256(repr(parts).encode()).hexdigest()
 
     @property
     def single_writer(self) -> bool:

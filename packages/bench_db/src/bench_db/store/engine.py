@@ -136,6 +136,15 @@ class Fragment(NamedTuple):
         """The bytes of all its data files."""
         return sum(size or 0 for size in self.files.values())
 
+    @property
+    def signature(self) -> str:
+        """A text that changes when its rows or their columns change.
+
+        A data file never changes; rows leave a fragment by a new file of deletions, and columns change by new data files.
+        """
+        deletions = "" if self.deletions is None else self.deletions.mark
+        return f"{'|'.join(self.files)}:{self.rows}:{deletions}:{self.overlays}"
+
 
 class Merged(NamedTuple):
     """What a merge did: the rows that it inserted, and the version of its commit."""

@@ -90,7 +90,7 @@ class _Part(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """A level: what it covers, as a text for each fragment id (see `_signature`), and its files."""
+    """A level: what it covers, as a text for each fragment id (see `Fragment.signature`), and its files."""
 
     cover: Mapping[int, str]
     parts: Sequence[_Part]
@@ -314,16 +314,8 @@ def _opened(engine: Engine, part: _Part) -> _File:
 
 
 def _signatures(results: Snapshot) -> dict[int, tuple[str, Fragment]]:
-    """Return each fragment by its id, with a text that changes when its rows or their columns change.
-
-    A data file never changes; rows leave a fragment by a new file of deletions, and columns change by new data files.
-    """
-    return {fragment.number: (_signature(fragment), fragment) for fragment in results.fragments()}
-
-
-def _signature(fragment: Fragment) -> str:
-    deletions = "" if fragment.deletions is None else fragment.deletions.mark
-    return f"{'|'.join(fragment.files)}:{fragment.rows}:{deletions}:{fragment.overlays}"
+    """Return each fragment by its id, with its signature."""
+    return {fragment.number: (fragment.signature, fragment) for fragment in results.fragments()}
 
 
 def _entries(levels: Iterable[_Level], present: Mapping[int, tuple[str, Fragment]]) -> list[_Entry]:
@@ -460,7 +452,7 @@ def _fault_of_bytes(engine: Engine, part: _Part) -> str:
 
 def _written(engine: Engine, results: Snapshot, fragments: list[Fragment]) -> _Level:
     """Write the files of a level that covers some fragments."""
-    cover = {fragment.number: _signature(fragment) for fragment in fragments}
+    cover = {fragment.number: fragment.signature for fragment in fragments}
     parts = [_written_part(engine, results, fragments, between) for between in _ranges(results, fragments)]
     return _Level(cover, parts)
 
@@ -484,7 +476,7 @@ def _within(low: int | None, high: int | None) -> str | None:
 def _written_part(engine: Engine, results: Snapshot, fragments: list[Fragment], between: _Range) -> _Part:
     """Write the file of a range of series; its name is a hash of what it covers."""
     series, points, texts = _arranged(results, fragments, between)
-    covers = "\n".join((str(_FORMAT), str(between), *map(_signature, fragments)))
+    covers = "\n".join((str(_FORMAT), str(between), *(fragment.signature for fragment in fragments)))
     name = f"{xxhash.xxh3_128_hexdigest(covers.encode())}.points"
     tail = _Tail()
     content.write(engine, f"{DIRECTORY}/{name}", tail.chunks(series, points, texts))

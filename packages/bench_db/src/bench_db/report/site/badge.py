@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +61,14 @@ def state(facts: Row, findings: Iterable[Row], now: int) -> tuple[str, str]:
 def is_stale(measured: int, now: int) -> bool:
     """Return whether the newest results, by the unix seconds of their measurement, are too old for a green badge."""
     return now - measured > RULES.badge_days * _DAY
+
+
+def lasting(measured: Iterable[int], now: int) -> tuple[int, int]:
+    """Return the first and the last unix second of the time around `now` in which `is_stale` says the same of each measurement."""
+    ends = [at + RULES.badge_days * _DAY for at in measured]
+    return max((end + 1 for end in ends if end < now), default=0), min(
+        (end for end in ends if end >= now), default=sys.maxsize
+    )
 
 
 def _judged(facts: Row) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from bench_db.report.quantity import ladders, percent
 from bench_db.report.site import catalogue, commits, pages
 from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys, runs_of
 from bench_db.report.site.availability import days_document
-from bench_db.report.site.badge import badge, chart, is_stale, state
+from bench_db.report.site.badge import badge, chart, is_stale, lasting, state
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import builds_document, encoded
 from bench_db.report.site.frontier import frontiers
@@ -149,6 +149,8 @@ class Site:
         self._findings: dict[int, list[Finding]] = defaultdict(list)
         for finding in content.findings:
             self._findings[finding.series_key].append(finding)
+        self._measured: list[int] = []
+        self._is_unread = False
         # hashes of rows are stable within a release of Polars
         self._made_by = digest_of(repr((_FORMAT, pl.__version__, content.made_by, asdict(RULES))).encode())
 
@@ -189,6 +191,8 @@ class Site:
             yield from (_rows_script(group, listed) for group, listed in of_rows.items())
         of_progress: dict[str, str] = {}
         yield from self._progress(earlier, of_progress)
+        listed = measured.newest_first(content.recorded)
+        self._measured = [*of_groups.values(), *(one["measured"] for one in listed)]
         of_findings = content.series.filter(pl.col("series_key").is_in(list(self._findings)))
         moved = {one.series_key: one for one in identified(of_findings)}
         yield from _entrance(
@@ -201,12 +205,17 @@ class Site:
                 findings=catalogue.ranked(found),
                 files=names,
                 builds=catalogue.commits(builds),
-                commits=commits.with_findings(measured.newest_first(content.recorded), content.findings, moved),
+                commits=commits.with_findings(listed, content.findings, moved),
                 moved=moved,
                 measured=of_groups,
                 progress=of_progress,
             ),
         )
+
+    @property
+    def lasts(self) -> tuple[int, int] | None:
+        """The first and the last unix second of the clock that give the files of `files`, once all are made; None if one could not be read."""
+        return None if self._is_unread else lasting(self._measured, self._content.metadata.now)
 
     def file(self, path: str) -> bytes:
         """Return the bytes of one file by its path; of a shard only its group is read. Raises `KeyError` for a path that there is not."""
@@ -293,6 +302,7 @@ class Site:
             document = None if earlier.kept(path) is not None else progress_document(file)
             if document is UNREAD:
                 path = _progress_path(file, "unread")
+                self._is_unread = True
             paths[file.sha256] = path
             yield path, None if document is None else _received(_progress_receiver(file), document)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.txt"
 """Names the files that a build has written and not finished with, a path a line."""
+_NOTE = "made from"
 _OURS = re.compile(r"(?:(?:assets|data|samples)/)?[a-z0-9][\w.-]*\.(?:html|js|css|svg|txt|xml)", re.ASCII)
 
 Manifest = dict[str, str]
@@ -38,9 +39,25 @@ def digest(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
-def manifest_bytes(manifest: Mapping[str, str]) -> bytes:
-    """Encode a manifest: JSON, paths in order."""
-    return (json.dumps(manifest, indent=0, sort_keys=True) + "\n").encode()
+def manifest_bytes(manifest: Mapping[str, str], note: str = "") -> bytes:
+    """Encode a manifest: JSON, paths in order. A `note` says what its files were made from; it is bound to them by a digest."""
+    noted = {_NOTE: f"{_bound(note, manifest)} {note}"} if note else {}
+    return (json.dumps({**manifest, **noted}, indent=0, sort_keys=True) + "\n").encode()
+
+
+def read_note(content: bytes) -> str:
+    """Return the note of a manifest; "" without one, and where a path or a digest of the manifest is another one since."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return ""
+    noted = found.pop(_NOTE, None) if isinstance(found, dict) else None
+    bound, _, note = noted.partition(" ") if isinstance(noted, str) else ("", "", "")
+    return note if bound == _bound(note, found) else ""
+
+
+def _bound(note: str, manifest: Mapping[str, str]) -> str:
+    return digest(json.dumps([note, manifest], sort_keys=True).encode())
 
 
 def read_manifest(content: bytes) -> Manifest:
