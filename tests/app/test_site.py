@@ -170,8 +170,8 @@ class TestNewestCommit:
         made = connect(tmp_path / "store", create=True)
         publish_all(made, (entry(number, {"f": 100.0 + number % 3}, branch="topic") for number in range(9)))
         publish_all(made, (entry(n, {"f": 100.0 + n % 3}, commit=sha(50 + n)) for n in range(9)))
-        assert site_content(made, Selection(branch="topic")).verdicts == {}
-        assert site_content(made, Selection()).verdicts == {"d": {"unchanged": 1}}
+        assert site_content(made, Selection(branch="topic")).verdicts() == {}
+        assert site_content(made, Selection()).verdicts() == {"d": {"unchanged": 1}}
 
 
 class TestPullRequests:

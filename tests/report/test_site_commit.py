@@ -112,7 +112,7 @@ class TestCommit:
     @pytest.mark.slow
     def test_the_newest_has_its_verdicts(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
         verdicts = {"device": {"regressed": 1, "unchanged": 1}}
-        with visiting(browser, made(replace(content(), verdicts=verdicts))) as visit:
+        with visiting(browser, made(replace(content(), verdicts=lambda: verdicts))) as visit:
             said = "Against the level before it: 1 regressed, 1 unchanged."
             expect(self.shown(visit, commit_of(RUNS - 1)).locator("#builds")).to_contain_text(said)
             expect(self.shown(visit, commit_of(RUNS - 2)).locator("#builds")).not_to_contain_text(said)

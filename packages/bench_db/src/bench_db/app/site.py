@@ -178,7 +178,8 @@ def site_content(
         ),
         findings=store.findings(),
         scans=last_scans(store, as_of=as_of) if chosen.is_of_main else (),
-        verdicts=newest_verdicts(store, newest, chosen, as_of) if chosen.is_of_main else {},
+        # after the noise of many series, which loads the machine code that judges them, too
+        verdicts=lambda: newest_verdicts(store, newest, chosen, as_of) if chosen.is_of_main else {},
         recorded={record.commit: record for record in store.commits(as_of)},
         thresholds=Thresholds(definitions).by_key(series),
         baselines=store.baselines(as_of=as_of),

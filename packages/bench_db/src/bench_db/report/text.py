@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -248,21 +248,25 @@ def distinct_names(names: Sequence[str], room: int, most: int | None = None) -> 
     Shared parts become an ellipsis, at separators where that is enough. Of a name that then has more than `most` cells (by default
     `room`), the beginning of each part that differs remains. Different names stay different.
     """
-    parts = _parts_of(names)
-    short = {name: _shortened(name, parts[name], room, room if most is None else most) for name in parts}
+    parts = _parts_of(names, {name for name in names if cells_of(name) > room})
+    longest = room if most is None else most
+    short = {name: _shortened(parts[name], longest) if name in parts else name for name in names}
     counts = Counter(short.values())
     return [short[name] if counts[short[name]] == 1 else name for name in names]
 
 
-def _parts_of(names: Sequence[str]) -> dict[str, list[str]]:
-    """Split each name where another goes on with another letter, before the number there; of several parts the first begins others, too."""
+def _parts_of(names: Sequence[str], wanted: Collection[str]) -> dict[str, list[str]]:
+    """Split each of some names where another goes on with another letter, before the number there; of several parts the first begins others, too."""
+    if not wanted:
+        return {}
     ordered = sorted(set(names))
     same = [_common(one, other) for one, other in itertools.pairwise(ordered)]
     before, after = _minima(same), _minima(same[::-1])[::-1]
     found: dict[str, list[str]] = {}
     for name, left, right in zip(ordered, before, after, strict=False):
-        ends = [0, *sorted({_before_number(name, at) for at in {*left, *right} - {len(name)}}), len(name)]
-        found[name] = [name[start:end] for start, end in itertools.pairwise(ends)]
+        if name in wanted:
+            ends = [0, *sorted({_before_number(name, at) for at in {*left, *right} - {len(name)}}), len(name)]
+            found[name] = [name[start:end] for start, end in itertools.pairwise(ends)]
     return found
 
 
@@ -292,10 +296,8 @@ def _minima(same: Sequence[int]) -> list[list[int]]:
     return found
 
 
-def _shortened(name: str, parts: Sequence[str], room: int, most: int) -> str:
-    if cells_of(name) <= room:
-        return name
-    shared, middle, own = (parts[0], parts[1:-1], parts[-1]) if len(parts) > 1 else ("", (), name)
+def _shortened(parts: Sequence[str], most: int) -> str:
+    shared, middle, own = (parts[0], parts[1:-1], parts[-1]) if len(parts) > 1 else ("", (), parts[0])
     coarse, fine = ("".join(_without_inside(part, words) for part in middle) for words in (_COARSE, _FINE))
     start = _ELLIPSIS if shared else ""
     for short in (

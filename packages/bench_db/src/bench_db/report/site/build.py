@@ -51,7 +51,9 @@ Kept = tuple[str, bytes | None]
 FEED = "feed.xml"
 _FEED_ENTRIES = 200
 # A part of the digest of each shard: increase it when the same points get other files.
-_FORMAT = 4
+_FORMAT = 5
+# Of a row that an earlier build has written, the name of its JSON.
+_JSON = "json"
 _SHARDS_AT_ONCE = 128
 _OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-|frontier-|rows-)|chart-")
 
@@ -431,15 +433,16 @@ def _rows_stem(group: Group) -> str:
 def _rows_script(group: Group, rows: Iterable[tuple[int, catalogue.Row]]) -> File:
     """Return the file of what the lists of the site have of the series of a group, in the order of its shards."""
     listed = {one["about"]["key"]: one for _, one in sorted(rows, key=lambda pair: (pair[0], pair[1]["about"]["key"]))}
-    return _script("data", *_named(stem_of(group), "rows"), listed)
+    texts = (f'"{key}":{one[_JSON] if _JSON in one else script_json(one)}' for key, one in listed.items())
+    return _script_of("data", *_named(stem_of(group), "rows"), f"{{{','.join(texts)}}}")
 
 
 def _known_rows(script: bytes | None) -> dict[str, catalogue.Row]:
-    """Return what an earlier build has written with `_rows_script`, by the key of the series; nothing without it."""
+    """Return what an earlier build has written with `_rows_script`, by the key of the series, each with its JSON; nothing without it."""
     if script is None:
         return {}
-    known: dict[str, catalogue.Row] = msgspec.json.decode(_json_of(script))
-    return known
+    known = msgspec.json.decode(_json_of(script), type=dict[str, msgspec.Raw])
+    return {key: {**msgspec.json.decode(row), _JSON: bytes(row).decode()} for key, row in known.items()}
 
 
 def _json_of(script: bytes) -> bytes:
@@ -503,7 +506,8 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     yield from frontier_files
     days = days_document(content.availability)
     scans = scans_of(fresh, content.scans)
-    said = [said_of(content.verdicts.get(one["dut"], {})) for one in fresh]
+    verdicts = content.verdicts()
+    said = [said_of(verdicts.get(one["dut"], {})) for one in fresh]
     everything = {
         "places": _script("data", "places", "places", places),
         "settings": _script("data", "settings", "settings", settings),
@@ -540,7 +544,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         ),
         "scans": scans,
         "said": said,
-        "regressed": sum(content.verdicts.get(one["dut"], {}).get(Verdict.REGRESSED, 0) for one in fresh),
+        "regressed": sum(verdicts.get(one["dut"], {}).get(Verdict.REGRESSED, 0) for one in fresh),
         "freshness": fresh,
         "listed": lists.commits[: commits.MOST_COMMITS],
         "left_out": max(0, len(lists.commits) - commits.MOST_COMMITS),
@@ -661,10 +665,19 @@ def _feed_commit(
 
 
 def _script(folder: str, stem: str, receiver: str, document: object) -> File:
-    content = _received(receiver, document)
+    return _script_of(folder, stem, receiver, script_json(document))
+
+
+def _script_of(folder: str, stem: str, receiver: str, text: str) -> File:
+    """Return the file of a data script from the JSON of its document."""
+    content = _received_text(receiver, text)
     return pages.named(folder, f"{stem}.js", content), content
 
 
 def _received(receiver: str, document: object) -> bytes:
     """Render a data script, which hands a document to the page."""
-    return f"bench.receive({script_json(receiver)},{script_json(document)});\n".encode()
+    return _received_text(receiver, script_json(document))
+
+
+def _received_text(receiver: str, text: str) -> bytes:
+    return f"bench.receive({script_json(receiver)},{text});\n".encode()

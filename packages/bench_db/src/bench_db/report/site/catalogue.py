@@ -14,6 +14,7 @@ from bench_db.model import Cause, State
 from bench_db.query.series import label
 from bench_db.report.site.commits import page_name
 from bench_db.report.site.numbers import packed, sparkline, unpacked
+from bench_db.report.site.parts import kin_of
 from bench_db.report.text import cells_of, distinct_names, visible
 from bench_db.rules import RULES
 
@@ -37,7 +38,7 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Thresho
     """Return the row of a series in the index; `change` is its newest point against the median of `rules.level_most_runs` before.
 
     `few` says that these are fewer than a verdict needs. `where` is empty where the name of the test bed is enough for readers. `level` and `first` are typical values at its end and at its start,
-    and `order` and `began` the places of its newest and its oldest commit in the order of commits.
+    `kin` is that of `parts.kin_of`, and `order` and `began` the places of its newest and its oldest commit in the order of commits.
     """
     medians = one.points["median"].to_numpy()
     known = medians[np.isfinite(medians)]
@@ -61,6 +62,7 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Thresho
         "order": one.points["commit_order"][-1],
         "began": one.points["commit_order"][0],
         "benchmark": identity["benchmark_name"],
+        "kin": kin_of(identity["suite"], identity["benchmark_name"]),
         "tags": identity["tags_key"] or "",
         "level": before if before is not None else latest,
         "first": float(np.median(known[: RULES.level_most_runs])) if known.size else None,
@@ -145,13 +147,13 @@ def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str, s
     facets = {name: sorted({row[name] for _, row in rows}) for name in (*_FACETS, "tags", *apart)}
     place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in facets}
-    plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better")
+    plain = ("key", "label", "name", "points", "few", "time", "spark", "worse", "better", "noise", "threshold")
     return {
         "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},
         "files": [list(paths) for paths in files],
         **columns,
-        **{name: [_short(one[name]) for _, one in rows] for name in plain},
-        **{name: [_short(one[name]) for _, one in rows] for name in ("noise", "threshold")},
+        **{name: [one[name] for _, one in rows] for name in plain},
+        **{name: [_short(one[name]) for _, one in rows] for name in ("latest", "change")},
         "failing": [int(one["failing"]) for _, one in rows],
         "stale": [int(one["stale"]) for _, one in rows],
         "heirs": _heirs([one for _, one in rows]),
@@ -192,8 +194,8 @@ def group_of(one: Row) -> tuple[str, str, str]:
     return one["dut_name"], one["test_bed_name"], one["suite"]
 
 
-def _short(value: object) -> object:
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
 
 
 def finding_rows(document: Row, described: Row) -> Iterable[Row]:

@@ -77,7 +77,7 @@ class SiteContent:
     columns `NEWEST`; `frontier` is what the page of frontiers shows of them first.
     `progress` are the CSV files of runs, those of the newest run first.
     `availability` has the days with results, as `query.availability.by_day` gives them.
-    `verdicts` has the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
+    `verdicts` returns the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
     empty for another history than the main one. `pulls` has the results of pull requests, with the columns `report.site.pulls.PULLS`: the chart of their
     series shows them, and nothing else of the site does.
     """
@@ -90,7 +90,7 @@ class SiteContent:
     annotations: Sequence[Definition] = ()
     baselines: Sequence[Baseline] = ()
     scans: Sequence[LastScan] = ()
-    verdicts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    verdicts: Callable[[], Mapping[str, Mapping[str, int]]] = dict
     beds: Mapping[int, str] = field(default_factory=dict)
     pulls: pl.DataFrame = field(default_factory=lambda: NO_PULLS)
     newest: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NEWEST))

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from bench_db.identity import hash63
@@ -39,9 +40,7 @@ def parts_of(listed: Row, rows: Sequence[Row]) -> Parts:
     of_groups: dict[Group, list[int]] = defaultdict(list)
     count = 1 << max(0, (len(rows) - 1) // _SERIES_A_PART).bit_length()
     kin: list[set[int]] = [set() for _ in range(count)]
-    named = {(one["suite"], one["benchmark"]) for one in rows}  # one name has series of many test beds and metrics
-    of_name = {(suite, name): hash63((suite, stem(name))) % count for suite, name in named}
-    bucket = [of_name[one["suite"], one["benchmark"]] for one in rows]
+    bucket = [one["kin"] % count for one in rows]
     for place, one in enumerate(rows):
         of_groups[one["dut_name"], one["test_bed_name"], one["suite"]].append(place)
         kin[bucket[place]].add(place)
@@ -84,6 +83,12 @@ def _used(texts: Sequence[Name], column: Sequence[int], places: Sequence[int]) -
     used = sorted({column[place] for place in places})
     number = {old: new for new, old in enumerate(used)}
     return [texts[old] for old in used], [number[column[place]] for place in places]
+
+
+@lru_cache(maxsize=10_000)
+def kin_of(suite: str, name: str) -> int:
+    """Return a number that benchmarks have in common whose names differ in the values of their parameters alone."""
+    return hash63((suite, stem(name)))
 
 
 def stem(name: str) -> str:
