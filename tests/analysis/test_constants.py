@@ -41,6 +41,7 @@ class TestForScan:
         assert many.step_weight > one.step_weight
         assert many.inflation_most > one.inflation_most
         assert many.fourier_penalty > one.fourier_penalty
+        assert many.prior < one.prior
         assert many.precedent < one.precedent
         assert many.slope > one.slope
 
@@ -56,6 +57,7 @@ class TestForScan:
             "precedent",
             "precedent_most",
             "visit_until",
+            "prior",
             "slope",
             "fourier_penalty",
         }
