@@ -210,6 +210,34 @@ class TestForcePush:
         assert order(repository) == shas
 
 
+class TestReleaseBranch:
+    """A commit of a release branch, measured on its branch and at a detached HEAD, too."""
+
+    @pytest.mark.parametrize(("first", "known_by"), [("branch", "clone"), ("branch", "sync"), ("detached", "sync")])
+    def test_what_names_no_branch_is_not_mains(self, repository: Repository, first: str, known_by: str) -> None:
+        """A complete clone has shown that main does not have it, and the job of a tag in a shallow clone shows nothing."""
+        before = begun(repository, 3)
+        repository.git("checkout", "--quiet", "-b", "release/1", "HEAD~2")
+        backport = repository.commit_at(BEGIN + 9 * HOUR)
+        shallow = Repository(repository.path.parent / "shallow")
+        shallow.git("remote", "add", "origin", repository.path.as_uri())
+        shallow.git("fetch", "--quiet", "--depth", "1", "origin", "release/1")
+        for step in ("branch", "detached") if first == "branch" else ("detached", "branch"):
+            words = ("-B", "release/1") if step == "branch" else ("--detach",)
+            of_step = repository if step == "branch" and known_by == "clone" else shallow
+            of_step.git("checkout", "--quiet", "--force", *words, backport)
+            publish(of_step, of_step.measured(SLOW, at=BEGIN + 10 * HOUR))
+        if known_by == "sync":
+            asked(repository, "commits", "sync", "--clone", repository.path)
+        assert order(repository) == before
+        assert asked(repository, "latest")[0]["commit"] == before[-1]
+        assert order(repository, "--branch", "release/1") == [backport]
+        assert [row["commit"] for row in asked(repository, "latest", "--branch", "release/1")] == [backport]
+        asked(repository, "store", "optimize")
+        assert asked(repository, "latest")[0]["commit"] == before[-1]
+        assert [row["commit"] for row in asked(repository, "latest", "--branch", "release/1")] == [backport]
+
+
 class TestFastForward:
     """A commit measured on its own branch belongs to main once main has it."""
 

@@ -44,7 +44,8 @@ class History:
     """What the ledgers of a store say about its results.
 
     `orders` has the order of each recorded commit, in the order of recording; `main` has the main branch of each device. `joined` are commits on the line of main
-    that were stored with another branch, `unreachable` those that a sync no longer found, `excluded` the keys of excluded runs.
+    that were stored with another branch, `beside` those with another branch that a clone shows to be off that line: their results without a
+    branch are not main's. `unreachable` are commits that a sync no longer found, `excluded` the keys of excluded runs.
     `definitions` rename series when they are read; None when there are none. `assumed` are the devices of which nothing names the main branch:
     theirs is the branch with most commits, of several.
     """
@@ -53,6 +54,7 @@ class History:
     main: Mapping[str, str] = field(default_factory=dict)
     assumed: Collection[str] = _NONE
     joined: Collection[str] = _NONE
+    beside: Collection[str] = _NONE
     unreachable: Collection[str] = _NONE
     excluded: Collection[int] = frozenset()
     definitions: Definitions | None = None
@@ -86,7 +88,7 @@ class History:
         return terms
 
     def _on_main(self) -> pl.Expr:
-        """Select results of the main branch of their device, or of an unknown branch."""
+        """Select results of the main branch of their device, or of an unknown branch that may be main."""
         branch = pl.col("branch")
         devices: defaultdict[str, list[str]] = defaultdict(list)
         for dut, main in self.main.items():
@@ -98,7 +100,13 @@ class History:
         others = [pl.col("commit").is_in(sorted(self.joined))] if self.joined else []
         if not own:
             return pl.lit(value=True)
-        return reduce(or_, [branch.is_null(), *own, *others])
+        unknown = [branch.is_null() & ~self.is_beside()] if self.beside else [branch.is_null()]
+        return reduce(or_, [*unknown, *own, *others])
+
+    def is_beside(self) -> pl.Expr:
+        """Select results without a branch of commits that are off the line of main."""
+        commit = pl.col("commit")
+        return pl.col("branch").is_null() & commit.is_not_null() & commit.is_in(sorted(self.beside))
 
     def ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add the column `commit_order` to rows that have the columns `ORDER`."""
@@ -133,6 +141,7 @@ class History:
                 *map(str, sorted(self.excluded)),
                 "",
                 *sequence,
+                *sorted(self.beside),
             )
         )
 
@@ -157,6 +166,11 @@ def history_of(
             for record in commits.values()
             if record.branch not in (None, branches.get(record.dut_name))
             and (of_line(record, branches) or of_former_main(record, former))
+        ),
+        beside=frozenset(
+            record.commit
+            for record in commits.values()
+            if record.branch not in (None, branches.get(record.dut_name)) and _is_beside(record, branches)
         ),
         unreachable=frozenset(record.commit for record in commits.values() if record.reachable is False),
         excluded=frozenset(excluded),
@@ -265,6 +279,11 @@ def _lines(commits: Sequence[Recorded], main: Mapping[str, str]) -> Iterable[lis
 def of_line(record: RecordedCommit | CommitFacts, main: Mapping[str, str]) -> bool:
     """Return whether a commit is on the first-parent line of the main branch of its device."""
     return bool(record.on_main) and record.main_branch is not None and record.main_branch == main.get(record.dut_name)
+
+
+def _is_beside(record: RecordedCommit | CommitFacts, main: Mapping[str, str]) -> bool:
+    """Return whether a clone has shown that a commit is not on the first-parent line of the main branch of its device."""
+    return record.on_main is False and record.pr_number is None and record.main_branch == main.get(record.dut_name)
 
 
 def former_mains(known: Iterable[RecordedCommit | CommitFacts], main: Mapping[str, str]) -> set[tuple[str, str]]:

@@ -151,7 +151,7 @@ def _newest(rows: pl.DataFrame, history: History) -> pl.DataFrame:
         for commits in (history.joined, history.unreachable)
     )
     lane = pl.struct(pull_request=of_pull_request, branch=pl.when(~of_pull_request & ~joined).then("branch"))
-    counted = rows.lazy().with_row_index("row").filter(history.counts(_EVERY_HISTORY) & ~lost)
+    counted = rows.lazy().with_row_index("row").filter(history.counts(_EVERY_HISTORY) & ~lost & ~history.is_beside())
     ordered = (
         counted.select("row", "series_key", *COMMIT_ORDER, lane=lane).collect().sort(COMMIT_ORDER, nulls_last=False)
     )
