@@ -175,6 +175,21 @@ class TestPanic:
         assert [r.error for r in results] == [None, None]
         assert "failed: c 1s" in run.notes
 
+    def test_a_failure_after_the_first_iteration_is_named_with_gomaxprocs(self, tmp_path: Path) -> None:
+        """Go prints the name of the line of figures then, as after `-count 2`; the part of a benchmark may end with a number itself."""
+        text = (
+            "BenchmarkA-4 1 1 ns/op\n--- FAIL: BenchmarkA-4\n--- FAIL: BenchmarkB-4\n    no\n--- FAIL: BenchmarkA-2\n"
+            "BenchmarkC/n=1-4 1 1 ns/op\n--- FAIL: BenchmarkC/n=1-4\n--- FAIL: BenchmarkC/n-3\nFAIL\n"
+        )
+        _, results = read(tmp_path / "f", text)
+        assert [(r.benchmark_name, r.error, dict(r.tags)) for r in results] == [
+            ("BenchmarkA", None, {"gomaxprocs": "4"}),
+            ("BenchmarkC/n=1", None, {"gomaxprocs": "4"}),
+            ("BenchmarkB", "failed: no", {"gomaxprocs": "4"}),
+            ("BenchmarkA", "failed", {"gomaxprocs": "2"}),
+            ("BenchmarkC/n-3", "failed", {"gomaxprocs": "4"}),
+        ]
+
     def test_a_parent_fails_with_its_part_and_is_no_benchmark(self, tmp_path: Path) -> None:
         text = "BenchmarkA/x-2 1 1 ns/op\n--- FAIL: BenchmarkA/y\n    no\n--- FAIL: BenchmarkA\n--- FAIL: BenchmarkB\nFAIL\n"
         _, results = read(tmp_path / "f", text)

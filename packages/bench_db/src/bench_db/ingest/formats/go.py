@@ -18,7 +18,7 @@ from bench_db.model import TestBed
 from bench_db.units import BYTES, COUNT, NANOSECONDS, Direction, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from bench_db.ingest.content import Content
 
@@ -363,15 +363,36 @@ def _value(word: str, line: int) -> float:
 
 
 def _failed(text: _Text) -> Iterator[Measurement]:
-    """Yield benchmarks that failed or were skipped. Go names them without GOMAXPROCS: use that of the others if they agree."""
-    procs = {key.procs for key in text.values}
-    tags = {"gomaxprocs": p} if len(procs) == 1 and (p := next(iter(procs))) else {}
-    measured = {(key.package, key.name) for key in text.values}
-    seen = {(failure.package, failure.name): failure for failure in reversed(text.failures)}
-    parents = {(package, name[:at]) for package, name in (*measured, *seen) for at in _slashes(name)}
-    for failure in reversed(seen.values()):  # a parent has no figures, and fails with its parts
-        if (failure.package, failure.name) not in measured | parents:
-            yield Measurement(benchmark_name=failure.name, suite=failure.package, tags=tags, error=failure.error)
+    """Yield benchmarks that failed or were skipped.
+
+    Go names one that fails in its first iteration without GOMAXPROCS: use that of the others if they agree. One that fails later is
+    named as its line of figures would be.
+    """
+    every = {key.procs for key in text.values}
+    common = next(iter(every)) if len(every) == 1 else ""
+    with_procs = {(key.package, key.name, key.procs) for key in text.values}
+    measured = {(package, name) for package, name, _ in with_procs}
+    seen: dict[tuple[str, str, str], _Failure] = {}
+    for failure in reversed(text.failures):
+        name, procs = _named_procs(failure, measured)
+        seen[failure.package, name, procs] = failure
+    parents = {(package, name[:at]) for package, name, _ in (*with_procs, *seen) for at in _slashes(name)}
+    for (package, name, procs), failure in reversed(seen.items()):  # a parent has no figures, and fails with its parts
+        is_measured = (package, name, procs) in with_procs if procs else (package, name) in measured
+        if not is_measured and (package, name) not in parents:
+            tags = {"gomaxprocs": found} if (found := procs or common) else {}
+            yield Measurement(benchmark_name=name, suite=package, tags=tags, error=failure.error)
+
+
+_PROCS = re.compile(r"(.*)-([0-9]+)")
+
+
+def _named_procs(failure: _Failure, measured: Collection[tuple[str, str]]) -> tuple[str, str]:
+    """Return the name of a failed benchmark, and the GOMAXPROCS behind it, "" for none. A part, as A/n-4, may have such a name itself."""
+    found = _PROCS.fullmatch(failure.name)
+    if found and ("/" not in failure.name or (failure.package, found[1]) in measured):
+        return found[1], found[2]
+    return failure.name, ""
 
 
 def _slashes(name: str) -> Iterator[int]:
