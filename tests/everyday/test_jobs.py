@@ -187,6 +187,75 @@ class TestGithub:
         assert order(repository) == [*shas, queued[0], queued[0]]
 
 
+class TestFollowing:
+    """A job that follows another one publishes the files of that one, from a checkout of the default branch."""
+
+    @staticmethod
+    def following(
+        repository: Repository, began: str, head: str, branch: str = "idea", owner: str = "owner"
+    ) -> dict[str, str]:
+        pull = {"number": 12, "head": {"ref": branch, "sha": head}, "base": {"ref": "main"}}
+        run = {
+            "event": began,
+            "head_branch": branch,
+            "head_sha": head,
+            "head_repository": {"full_name": f"{owner}/proj"},
+            "pull_requests": [pull] if (began, owner) == ("pull_request", "owner") else [],
+        }
+        event = {"workflow_run": run, "repository": {"full_name": "owner/proj", "default_branch": "main"}}
+        return TestGithub.variables(repository, "workflow_run", event)
+
+    @pytest.mark.parametrize(
+        ("began", "branch", "owner", "asks"),
+        [
+            ("pull_request", "idea", "owner", ("--pr", "12")),
+            ("pull_request", "main", "stranger", ("--branch", "stranger:main")),
+            ("push", "idea", "owner", ("--branch", "idea")),
+        ],
+    )
+    @pytest.mark.parametrize("named", [False, True])
+    def test_what_another_job_measured(
+        self, repository: Repository, began: str, branch: str, owner: str, asks: tuple[str, str], *, named: bool
+    ) -> None:
+        """It is not main's, whether the file names no commit, or a merge that the clone does not have."""
+        first = begun(repository, 2)
+        head = "d" * 40
+        file = repository.measured(SLOW, at=BEGIN + 4 * HOUR)
+        if named:
+            document = json.loads(file.read_text())
+            document["commit_info"] = {"id": "e" * 40, "time": "2026-01-01T00:00:00+00:00", "branch": "(detached head)"}
+            file.write_text(json.dumps(document))
+        answer = publish(
+            repository, file, "--dut-name", "proj", **self.following(repository, began, head, branch, owner)
+        )
+        said = " ".join(answer["published"][0]["notes"])
+        assert ("whether main has eeeeeeeee is unknown here" if named else "a workflow run of commit ddddddddd") in said
+        assert order(repository) == first
+        assert order(repository, *asks) == ["e" * 40 if named else head]
+
+    def test_an_older_commit_of_main(self, repository: Repository) -> None:
+        """Either commit may be meant, and the job says which one is stored."""
+        older, newest = begun(repository, 2)
+        answer = publish(
+            repository,
+            repository.measured(0.0011, at=BEGIN + 4 * HOUR),
+            **self.following(repository, "push", older, "main"),
+        )
+        (note,) = answer["published"][0]["notes"]
+        assert note.startswith(f"the job follows a workflow run of commit {older[:9]}, and the results count as those")
+        assert order(repository) == [older, newest, newest]
+
+    def test_the_same_commit_of_main(self, repository: Repository) -> None:
+        older, newest = begun(repository, 2)
+        answer = publish(
+            repository,
+            repository.measured(0.0011, at=BEGIN + 4 * HOUR),
+            **self.following(repository, "schedule", newest, "main"),
+        )
+        assert not answer["published"][0]["notes"]
+        assert order(repository) == [older, newest, newest]
+
+
 class TestDetached:
     """A complete clone says of a commit at no branch whether main has it."""
 

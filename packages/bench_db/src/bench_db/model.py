@@ -255,7 +255,8 @@ class CiChange:
 
     `commit` is the commit that the job checks out by default. In the job of a pull request it may be a merge that exists only
     there: `head_commit` and `branch` are then those of the author, `base_commit` and `base_branch` those of the target. `of_branch`
-    is true where the job is one of `branch` in the repository itself, and `pr_number` a pull request that is open from it.
+    is true where the job is one of `branch` in the repository itself, and `pr_number` a pull request that is open from it. `follows` is
+    true where the job was started by the end of another one, of `head_commit`, and itself begins at `base_commit`.
     """
 
     commit: str | None = None
@@ -266,6 +267,7 @@ class CiChange:
     default_branch: str | None = None
     pr_number: int | None = None
     of_branch: bool = False
+    follows: bool = False
     repository: str | None = None
 
 

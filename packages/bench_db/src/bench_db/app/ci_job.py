@@ -25,7 +25,7 @@ from bench_db.ci.forge import Conclusion
 from bench_db.clock import Clock
 from bench_db.errors import BaselineNotMeasuredError, ForgeError, UserError
 from bench_db.ingest import Provenance
-from bench_db.ingest.host import Build, build_of, default_branch_of_ci, with_change
+from bench_db.ingest.host import Build, build_of, default_branch_of_ci, of_followed, with_change
 from bench_db.measure import git
 from bench_db.model import CiChange, Comparison, Finding, PairComparison, Reason, Series, State
 from bench_db.query.series import series_told_apart
@@ -169,7 +169,7 @@ def ci_job(
         raise UserError(message)
     where = Path(checkout or ".")
     change = ci_change(environment)
-    build = with_change(build_of(where), where, change)
+    build = (of_followed if paths else with_change)(build_of(where), where, change)
     job = _Job(
         uri=uri,
         checkout=where,

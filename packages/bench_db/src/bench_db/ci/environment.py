@@ -81,6 +81,7 @@ def _github_change(environment: Mapping[str, str]) -> CiChange:
         default_branch=default,
         pr_number=number if isinstance(number, int) else None,
         of_branch=_is_of_branch(event, run),
+        follows=bool(run),
         repository=environment.get("GITHUB_REPOSITORY") or None,
     )
 

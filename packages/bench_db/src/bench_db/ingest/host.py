@@ -173,7 +173,9 @@ _ORIGIN_HEAD = "refs/remotes/origin/HEAD"
 NO_BRANCH = "detached"
 """The branch of a commit that no branch of a complete clone has."""
 _DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown and its results count as the main branch's; state it if it is another"
-_UNKNOWN = "whether {main} has {} is unknown here, so its results count as those of pull request {}; fetch the whole history (actions/checkout: fetch-depth: 0), or check out the head of the pull request by its reference"
+_UNKNOWN = "whether {main} has {} is unknown here, so its results count as those of {}; fetch the whole history (actions/checkout: fetch-depth: 0), or check out the head of the pull request by its reference"
+_AFTER_ANOTHER = "the job follows a workflow run of commit {followed}, so the results count as those of that commit, and not of {here}, which is checked out; state `commit` if they were measured here"
+_AFTER_MAIN = "the job follows a workflow run of commit {followed}, and the results count as those of {here}, which is checked out; state `commit` if that run measured them"
 _COMMITTER = re.compile(r"^committer .* (\d+) [-+]\d{4}$", re.MULTILINE)
 _PARENT = re.compile(r"^parent ([0-9a-f]+)$", re.MULTILINE)
 _PULL_REF = re.compile(r"refs/(?:remotes/)?pull/(\d+)/(merge|head)")
@@ -181,6 +183,13 @@ _PULL_REF = re.compile(r"refs/(?:remotes/)?pull/(\d+)/(merge|head)")
 
 def _version(number: str | None, commit: str | None) -> str | None:
     return "+".join(part for part in (number, commit[:ABBREVIATED_SHA] if commit else None) if part) or None
+
+
+def _version_at(build: Build, commit: str) -> str | None:
+    """Return the version of a build, with another commit in place of its own."""
+    return _version(
+        (build.version or "").removesuffix((build.commit or "")[:ABBREVIATED_SHA]).removesuffix("+"), commit
+    )
 
 
 def _recorded(checkout: Path, commit: str) -> tuple[int | None, tuple[str, ...]]:
@@ -209,6 +218,31 @@ def build_of_commit(checkout: Path, build: Build, commit: str) -> Build:
     return Build(
         name=build.name, commit=full, timestamp=_recorded(checkout, full)[0], default_branch=build.default_branch
     )
+
+
+def of_followed(build: Build, checkout: Path | None, change: CiChange | None) -> Build:
+    """Return the build of what a job publishes without having measured it, for a file without a commit; with a note.
+
+    A job that follows another one of a pull request or of another branch publishes files of that one, but begins with a checkout of
+    the default branch: they count as of the commit of the other job. After a job of the default branch, either commit may be meant.
+    """
+    followed = None if change is None or not change.follows else change.head_commit
+    if change is None or followed is None or not same_commit(build.commit, change.base_commit):
+        return with_change(build, checkout, change)
+    if same_commit(build.commit, followed):
+        return with_change(build, checkout, change)
+    if _is_of_main(change):
+        found, note = with_change(build, checkout, change), _AFTER_MAIN
+    else:
+        at = Build(name=build.name, version=_version_at(build, followed), commit=followed)
+        found, note = with_change(replace(at, default_branch=build.default_branch), checkout, change), _AFTER_ANOTHER
+    names = {"followed": followed[: RULES.sha_length], "here": (build.commit or "")[: RULES.sha_length]}
+    return replace(found, notes=(*found.notes, note.format(**names)))
+
+
+def _is_of_main(change: CiChange) -> bool:
+    """Return whether the job that a job follows was one of the default branch itself."""
+    return change.of_branch and change.branch in {change.default_branch, change.base_branch}
 
 
 def with_change(build: Build, checkout: Path | None, change: CiChange | None) -> Build:
@@ -284,13 +318,14 @@ _TWO = 2
 
 def _beside(build: Build, checkout: Path | None, change: CiChange) -> Build:
     """Return the build of a commit that the job of CI does not name: of the pull request, where the clone does not show that main has it."""
-    if change.pr_number is None:
+    if change.pr_number is None and (not change.follows or _is_of_main(change)):
         return build
     main = _main_with(checkout, build, change)
     if main:
         return replace(build, branch=build.branch or main, notes=())
     commit = (build.commit or "")[: RULES.sha_length]
-    note = _UNKNOWN.format(commit, change.pr_number, main=change.base_branch or build.default_branch or "main")
+    whose = f"branch {change.branch}" if change.pr_number is None else f"pull request {change.pr_number}"
+    note = _UNKNOWN.format(commit, whose, main=change.base_branch or build.default_branch or "main")
     notes = (note,) if main is None and build.branch is None else ()
     return replace(build, branch=build.branch or change.branch, pr_number=change.pr_number, notes=notes)
 
@@ -322,11 +357,10 @@ def _is_fork(checkout: Path, repository: str | None) -> bool:
 def _of_head(build: Build, checkout: Path | None, head: str) -> Build:
     """Return the build of the merge of a pull request under the commit of its head; the merge's time where the head's is unknown."""
     time = _recorded(checkout, head)[0] if checkout else None
-    number = (build.version or "").removesuffix((build.commit or "")[:ABBREVIATED_SHA]).removesuffix("+")
     return replace(
         build,
         commit=head,
-        version=_version(number, head),
+        version=_version_at(build, head),
         timestamp=build.timestamp if time is None else time,
         merge_commit=build.commit,
     )

@@ -22,7 +22,7 @@ from bench_db.ingest import host
 from bench_db.ingest.content import file_name as name_of
 from bench_db.ingest.content import location
 from bench_db.ingest.facts import FactsFrom, found, moment_found
-from bench_db.ingest.host import Build, build_of, build_of_commit, checkout_around, with_change
+from bench_db.ingest.host import Build, build_of, build_of_commit, checkout_around, of_followed, with_change
 from bench_db.ingest.reading import Skip, SkipReason, composed, in_bounds, tags_in_bounds
 from bench_db.ingest.registry import AUTO, open_path
 from bench_db.model import CiChange, DutBuild, Result, Run, SummaryValues, TestBed
@@ -248,6 +248,7 @@ class Builds:
         self.of = cache(build_of)
         self.of_commit = cache(build_of_commit)
         self.with_change = cache(with_change)
+        self.of_followed = cache(of_followed)
 
 
 def runs_of(  # noqa: PLR0913 all but the first two by keyword
@@ -368,6 +369,8 @@ def _source(path: Path, commit: str | None, provenance: Provenance, builds: Buil
         build = known if known.commit else replace(named, commit=measured)
     elif not is_device:
         build = Build()
+    elif not measured:
+        return builds.of_followed(build, checkout, provenance.change)
     return builds.with_change(build, checkout, provenance.change)
 
 
