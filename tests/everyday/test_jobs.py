@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.everyday.asking import asked, begun, order, publish
+from tests.cli.conftest import bench_db
+from tests.everyday.asking import asked, begun, order, publish, store_of
 from tests.support.everyday import BEGIN, HOUR, Repository
 
 if TYPE_CHECKING:
@@ -185,6 +186,40 @@ class TestGithub:
         repository.git("checkout", "--quiet", "-B", "main", queued[0])
         publish(repository, repository.measured(0.0011, at=BEGIN + 20 * HOUR))
         assert order(repository) == [*shas, queued[0], queued[0]]
+
+
+class TestAnotherOwner:
+    """Git reads no checkout of another user, as in a job that runs in a container: its results would be stored without their commit."""
+
+    @pytest.fixture
+    def refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+        monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+
+    @staticmethod
+    def said(repository: Repository, *more: object) -> str:
+        file = repository.measured(SLOW, at=BEGIN + 4 * HOUR)
+        answer = bench_db("publish", file, "--store", store_of(repository), "--test-bed-name", "t", *more)
+        assert answer.code == 2, answer.out
+        return answer.err
+
+    @pytest.mark.parametrize("more", [(), ("--commit", "HEAD")])
+    def test_is_refused_with_what_to_do(
+        self, repository: Repository, more: tuple[str, ...], request: pytest.FixtureRequest
+    ) -> None:
+        first = begun(repository, 1)
+        request.getfixturevalue("refused")
+        said = self.said(repository, *more)
+        assert f"git config --global --add safe.directory {repository.path}" in said
+        assert order(repository) == first
+
+    def test_a_commit_that_is_stated_is_enough(self, repository: Repository, request: pytest.FixtureRequest) -> None:
+        first = begun(repository, 1)
+        request.getfixturevalue("refused")
+        more = ("--commit", first[0], "--dut-timestamp", BEGIN)
+        publish(repository, repository.measured(0.0011, at=BEGIN + HOUR), *more)
+        assert order(repository) == first * 2
 
 
 class TestFollowing:

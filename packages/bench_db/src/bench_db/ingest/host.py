@@ -9,6 +9,7 @@ import re
 import subprocess
 import time
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,7 +135,8 @@ class Build:
     """A checkout. A field is null or empty where neither git nor a manifest has it; `timestamp` is the commit's, in unix seconds.
 
     When the checkout is at the merge of a pull request, `commit` is the head of that pull request and `merge_commit` the merge.
-    `parents` are those of the commit at HEAD, and `notes` say what could not be determined.
+    `parents` are those of the commit at HEAD, and `notes` say what could not be determined. `refusal` is why git does not read the
+    checkout of another user; "" when it does.
     """
 
     name: str | None = None
@@ -147,6 +149,7 @@ class Build:
     merge_commit: str | None = None
     parents: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    refusal: str = ""
 
 
 def build_of(checkout: Path) -> Build:
@@ -165,6 +168,7 @@ def build_of(checkout: Path) -> Build:
         default_branch=default.removeprefix("refs/remotes/origin/") if default else None,
         parents=parents,
         notes=() if head or not commit else (_DETACHED,),
+        refusal="" if commit else refusal_of(checkout),
     )
 
 
@@ -401,6 +405,9 @@ def resolve(name: str, checkout: Path | None) -> str:
         return name.lower()
     found = _resolved(checkout, name) if checkout else None
     if found is None:
+        if checkout and (refusal := refusal_of(checkout)):
+            message = f"`commit` {name}: {checkout}: {refusal}"
+            raise UserError(message)
         where = f"{checkout} has no such commit" if checkout else "there is no checkout here to look it up in"
         message = f"`commit` {name}: not a full sha, and {where}; write all 40 digits, or name the clone as `checkout`"
         raise UserError(message)
@@ -428,6 +435,18 @@ def _references(checkout: Path, *arguments: str) -> list[str] | None:
 
 def _is_complete(checkout: Path) -> bool:
     return _git(checkout, "rev-parse", "--is-shallow-repository") == "false"
+
+
+def refusal_of(checkout: Path) -> str:
+    """Return why git refuses to read a checkout, as one of another user in a container; "" when it does not, or is not installed."""
+    command = ["git", "-C", str(checkout), "rev-parse", "--git-dir"]
+    with suppress(OSError, subprocess.SubprocessError):
+        answer = subprocess.run(  # noqa: S603 no shell
+            command, capture_output=True, timeout=_PATIENCE_SECONDS, check=False, env={**os.environ, "LC_ALL": "C"}
+        )
+        if b"dubious ownership" in answer.stderr:
+            return f"git refuses to read it, because another user owns it; allow it: git config --global --add safe.directory {checkout}"
+    return ""
 
 
 def _git(checkout: Path, *arguments: str, text: str = "") -> str | None:

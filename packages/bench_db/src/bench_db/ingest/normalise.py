@@ -370,6 +370,9 @@ def _source(path: Path, commit: str | None, provenance: Provenance, builds: Buil
     elif not is_device:
         build = Build()
     elif not measured:
+        if build.refusal and provenance.dut_version is None:
+            message = f"{checkout}: {build.refusal}. Without it the commit is not known; or state `commit`, or `dut_version` of what has none"
+            raise UserError(message)
         return builds.of_followed(build, checkout, provenance.change)
     return builds.with_change(build, checkout, provenance.change)
 
