@@ -88,6 +88,25 @@ class TestFiles:
         done = judged("results.json")
         assert (done.verdict, done.passed, done.counts) == (Conclusion.FAILURE, False, {"regressed": 1})
 
+    def test_what_is_not_stored_is_noted(self, history: History) -> None:
+        """Leftovers of the commit before and results that cannot be read: the job says so, and so does its report."""
+        values = [201.0, 202.0, 198.0, 199.0, 200.5]
+        rows = [{"benchmark_name": "left", "values_ns": values}, {"benchmark_name": "bad", "values_ns": [-1]}]
+        (history.path / "out").mkdir()
+        (history.path / "out" / "results.json").write_text(json.dumps({"results": rows[:1]}))
+        (history.path / "out" / "notes.txt").write_text("no output of a benchmark\n")
+        first = history.commit("measured", notes__txt="x")
+        assert judged("out/results.json", format="values-ns").notes == ()
+        history.commit("not measured", notes__txt="y")
+        (history.path / "out" / "results.json").write_text(json.dumps({"results": rows}))
+        done = judged("out")
+        assert done.new == 0
+        said = [note for note in done.notes if note.startswith("out/results.json: ")]
+        assert any("left: a leftover" in note and first in note for note in said)
+        assert any("bad: skipped, negative-time" in note for note in said)
+        assert any(note.startswith("passed over") and "notes.txt" in note for note in done.notes)
+        assert "a leftover" in done.report
+
     def test_results_of_another_commit_are_not_judged(self, history: History, tmp_path: Path) -> None:
         head = history.commit("not measured", notes__txt="x")
         other = History(tmp_path / "other")

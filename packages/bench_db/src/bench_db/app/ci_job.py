@@ -17,7 +17,7 @@ from bench_db.app.gate import FLAGGED, Confirming, Gate, check
 from bench_db.app.notify import notify
 from bench_db.app.pairs import Paired
 from bench_db.app.progress import Silent
-from bench_db.app.publish import publish
+from bench_db.app.publish import Publication, publish
 from bench_db.app.pull_requests import comment as post
 from bench_db.app.scan import findings_frame, scan
 from bench_db.ci.environment import PRIVILEGED, ci_change, ci_provenance
@@ -33,6 +33,7 @@ from bench_db.report import markdown
 from bench_db.report.document import finding_json
 from bench_db.report.escape import markdown_code, markdown_text
 from bench_db.report.pairs import confirmed_markdown, outcomes_text, pairs_headline, pairs_markdown
+from bench_db.report.publish import named_files
 from bench_db.report.quantity import percent
 from bench_db.rules import RULES
 from bench_db.schedule.config import FILE
@@ -189,7 +190,9 @@ def ci_job(
         about = Provenance(
             **{**ci_provenance(environment), **stated, "checkout": where if checkout else None, "change": change}
         )
-        new = publish(uri, *paths, format=format, provenance=about, progress=progress).new
+        done = publish(uri, *paths, format=format, provenance=about, progress=progress)
+        new = done.new
+        job.notes.extend(_not_stored(done, job.notes))
     else:
         new = job.measured(suites, None if build.pr_number else build.branch or "", test_bed_name, progress)
     store = connect(uri)
@@ -409,6 +412,19 @@ def _change_of(build: Build, change: CiChange | None, checkout: Path) -> CiChang
     if not build.pr_number or change is None or change.pr_number is not None:
         return change if build.pr_number else None
     return replace(change, pr_number=build.pr_number) if default_branch_of_ci(checkout, change) else None
+
+
+# of files; they are in the comment on a pull request, too
+_MOST_NOTES = 20
+
+
+def _not_stored(done: Publication, known: Collection[str]) -> list[str]:
+    """Return notes on what files have and the store does not: skipped results, and files of directories that are no output."""
+    of_files = ((file.path, note) for file in done.files if any(file.skipped.values()) for note in file.notes)
+    notes = [f"{path}: {note}" for path, note in of_files if note not in known]
+    more = [f"... and {len(notes) - _MOST_NOTES:,} more such notes"] if len(notes) > _MOST_NOTES else []
+    passed = [f"passed over, as they show no such format: {named_files(done.passed_over)}"] if done.passed_over else []
+    return [*notes[:_MOST_NOTES], *more, *passed]
 
 
 def _failing(
