@@ -96,6 +96,12 @@ class TestSelection:
         with pytest.raises(UserError, match=f"^--tag {text}: a tag is written K=V"):
             pairs(("good=1", text))
 
+    def test_a_tag_of_two_values(self) -> None:
+        """The last one was taken without a word; the same one twice is no contradiction."""
+        assert pairs(("a=1", "b=2", "a=1")) == {"a": "1", "b": "2"}
+        with pytest.raises(UserError, match=r"^--tag a=2: contradicts --tag a=1; give one of them$"):
+            pairs(("a=1", "b=2", "a=2"))
+
 
 class TestPercentages:
     """`5`, `5%` and `5 %` are one percentage; what may mean two things is refused."""

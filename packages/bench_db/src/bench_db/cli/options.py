@@ -20,6 +20,7 @@ import click
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Unpack
 
     from click.shell_completion import CompletionItem
@@ -430,7 +431,18 @@ def pairs(texts: tuple[str, ...]) -> dict[str, str]:
     if wrong is not None:
         message = f"--tag {wrong}: a tag is written K=V, as in --tag k=10"
         raise UserError(message)
-    return {name: value for name, _, value in split}
+    return given_once("--tag", [(name, value) for name, _, value in split])
+
+
+def given_once(flag: str, given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return what a repeated flag gives to names; `UserError` for a name with two values."""
+    found: dict[str, str] = {}
+    for name, value in given:
+        if found.setdefault(name, value) != value:
+            one, other = (f"{name}={text}" if name else text for text in (value, found[name]))
+            message = f"{flag} {one}: contradicts {flag} {other}; give one of them"
+            raise UserError(message)
+    return found
 
 
 def open_store(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.ci.environment import ci_change, ci_provenance
-from bench_db.cli.options import SINGLE_WRITER, common, default_uri, emit, option, pairs
+from bench_db.cli.options import SINGLE_WRITER, common, default_uri, emit, given_once, option, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
 from bench_db.errors import UnreadableOutputError, UserError
@@ -140,4 +140,5 @@ def _directions(texts: tuple[str, ...]) -> dict[str, Direction]:
     if wrong is not None:
         message = f"--direction {wrong}: written WAY or METRIC=WAY, and the way is {', '.join(ways)}"
         raise UserError(message)
-    return {metric: ways[way] for metric, _, way in split}
+    given = given_once("--direction", [(metric, way) for metric, _, way in split])
+    return {metric: ways[way] for metric, way in given.items()}
