@@ -44,6 +44,15 @@ class TestDetect:
         (tmp_path / "f").write_text(text)
         assert detect(tmp_path / "f").name == "pytest-benchmark"
 
+    @pytest.mark.parametrize("text", ['{"context": {}, "benchmarks": []}', '{\n  "results": [ ]\n}\n', " [\n]\n"])
+    def test_a_run_that_selected_no_benchmark(self, tmp_path: Path, text: str) -> None:
+        """Without a result the format does not show; that is not an unknown format, and the mistake is in the command of the tool."""
+        (tmp_path / "f").write_text(text)
+        with pytest.raises(
+            UnreadableOutputError, match=r"has an empty list of results: did the run select any benchmark\?"
+        ):
+            detect(tmp_path / "f")
+
     def test_unknown_lists_the_formats(self, tmp_path: Path) -> None:
         with pytest.raises(UnreadableOutputError) as caught:
             read(tmp_path / "f", "hello")

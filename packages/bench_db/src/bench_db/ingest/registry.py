@@ -512,7 +512,13 @@ def _shown_by(content: Content, declared: Sequence[Adapter] = ()) -> Adapter:
         raise UnreadableOutputError(reason + _unusable(faults), file=str(content.path))
     known = ", ".join((*(one.name for one in declared), *_BY_NAME, *_of_others().usable))
     reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"
+    if _WITHOUT_RESULTS.search(edges):
+        reason = f"is in no format that shows, and has an empty list of results: did the run select any benchmark? If so, name it with --format: {known}"
     raise UnshownError(reason + _unusable(faults), file=str(content.path))
+
+
+# what google-benchmark, hyperfine, JMH and others write of a run that selected no benchmark
+_WITHOUT_RESULTS = re.compile(rb'\A\s*\[\s*\]\s*\Z|"(?:benchmarks|results)"\s*:\s*\[\s*\]')
 
 
 def _shown(edges: bytes, declared: Sequence[Adapter] = ()) -> list[Adapter]:
