@@ -59,6 +59,15 @@ class TestHistories:
         of_one_run = known.rows.with_columns(pl.col(name).first() for name in COMMIT_ORDER)[::order]
         assert of(histories(Points(series=known.series, rows=of_one_run))) == [[1.0, 2.0, 3.0]]
 
+    @given(st.permutations(range(5)))
+    def test_how_points_are_stored_decides_nothing(self, places: list[int]) -> None:
+        """Points of a series that lie in order, in several pieces and in no order at all are arranged alike."""
+        known = two_series()
+        found, expected = histories(Points(series=known.series, rows=known.rows[places])), histories(known)
+        assert found.points.equals(expected.points)
+        assert found.offsets.tolist() == expected.offsets.tolist()
+        assert np.array_equal(found.values, expected.values, equal_nan=True)
+
     def test_a_failed_run_is_a_gap(self) -> None:
         (first, failed) = of(histories(two_series()))[0]
         assert first == 5.0

@@ -76,21 +76,17 @@ class Histories:
         return self.points[int(self.offsets[series]) : int(self.offsets[series + 1])]
 
 
-def histories(points: Points, *, newest: int | None = None, figure: Figure | None = None) -> Histories:
+def histories(
+    points: Points, *, newest: int | None = None, figure: Figure | None = None, columns: Sequence[str] = HISTORY
+) -> Histories:
     """Arrange points in any order as histories, series by series in the order of their names, with the `newest` points of each.
 
-    `figure` is that of every series; without one, each has the one that `figures` chooses from all its points.
+    `figure` is that of every series; without one, each has the one that `figures` chooses from all its points. The points of the
+    histories have `columns`.
     """
-    present = points.series.join(points.rows, on="series_key", how="semi")
+    present = points.series.join(points.rows.select("series_key").unique(), on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
-    # only what decides is sorted: a history has many columns, and `newest` leaves most of its points out
-    order = (
-        points.rows.select("series_key", *POINT_ORDER)
-        .with_row_index("row")
-        .join(names.select("series_key", "number"), on="series_key")
-        .sort("number", *POINT_ORDER, nulls_last=False)
-        .select("number", "row")
-    )
+    order = _order(points.rows, names)
     judged_by = points.rows.select(FIGURES)[order["row"]].with_columns(order["number"])
     of_series = figures(judged_by, names) if figure is None else [figure] * len(names)
     values = figure_values(judged_by, of_series).alias("value")
@@ -101,10 +97,40 @@ def histories(points: Points, *, newest: int | None = None, figure: Figure | Non
     lengths = ordered["number"].rle().struct.field("len").to_numpy()
     return Histories(
         names=names.drop("number"),
-        points=points.rows.select(HISTORY)[ordered["row"]],
+        points=points.rows.select(columns)[ordered["row"]],
         figures=of_series,
         values=ordered["value"].fill_null(float("nan")).to_numpy().astype(np.float64),
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    )
+
+
+def _order(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """Return the `number` of the series of each point and its place among the `rows`, series after series in `POINT_ORDER`.
+
+    Stored points lie series after series, and most in the order of commits. Then the runs of points of one series are sorted instead of
+    the points, in a tenth of the time.
+    """
+    numbers = names.select("series_key", "number")
+    of_runs = rows.select(pl.col("series_key").rle().struct.unnest()).rename({"value": "series_key"})
+    starts = of_runs["len"].cum_sum() - of_runs["len"]
+    runs = (
+        of_runs.with_columns(start=starts, commit_order=rows["commit_order"].gather(starts))
+        .join(numbers, on="series_key")
+        .sort("number", "commit_order")
+    )
+    lengths, first = runs["len"].to_numpy().astype(np.int64), runs["start"].to_numpy().astype(np.int64)
+    row = np.repeat(first - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
+    number = np.repeat(runs["number"].to_numpy(), lengths)
+    commits = rows["commit_order"].to_numpy()[row]
+    if ((np.diff(commits) > 0) | (np.diff(number) > 0)).all():
+        return pl.DataFrame({"number": number, "row": row})
+    # only what decides is sorted: a history has many columns, and `newest` leaves most of its points out
+    return (
+        rows.select("series_key", *POINT_ORDER)
+        .with_row_index("row")
+        .join(numbers, on="series_key")
+        .sort("number", *POINT_ORDER, nulls_last=False)
+        .select("number", "row")
     )
 
 
@@ -261,16 +287,20 @@ def _logarithms(points: pl.DataFrame, rate: Bools) -> tuple[Ints, Ints, list[Flo
 
     A series that cannot have another figure than the median has length 0.
     """
-    finite = points.filter(pl.col("median").is_finite())
+    has_result = points["median"].is_finite().fill_null(value=False)
+    finite = points if has_result.all() else points.filter(has_result)  # a copy of all takes as long as a logarithm
     number, samples = finite["number"].to_numpy(), finite["n"].to_numpy()
     lengths = np.bincount(number, minlength=len(rate))
     starts = np.cumsum(lengths) - lengths
     of = {name: finite[name].to_numpy() for name in _POSITIVE}
     fit = (samples >= RULES.figure_samples) & np.logical_and.reduce([values > 0.0 for values in of.values()])
     lengths[number[~fit]] = 0
-    of_rate = rate[number]
+    of_rate = rate[number] if rate.any() else None
     with np.errstate(divide="ignore", invalid="ignore"):  # of series that are not fit
-        scales = [np.log(np.where(of_rate, of[high], of[low])) for low, high in zip(*_CHOICES, strict=True)]
+        scales = [
+            np.log(of[low] if of_rate is None else np.where(of_rate, of[high], of[low]))
+            for low, high in zip(*_CHOICES, strict=True)
+        ]
     return starts, lengths, scales
 
 

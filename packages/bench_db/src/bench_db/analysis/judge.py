@@ -57,6 +57,8 @@ _BY_FIGURE = "runs"
 _RULES_OF = {"runs": 6}
 # Newest points of a series in which its present level is searched: many times the runs of a baseline.
 _HISTORY = 120
+# The columns of the points before a candidate that its verdicts need beside the values.
+_OF_OLD = ("commit", "median")
 _PLACE = ("dut_name", "test_bed_name", "suite")
 _OF_PLACE = attrgetter(*_PLACE)
 _KEY = attrgetter("series.series_key")
@@ -132,10 +134,9 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     is_candidate = pl.col("run_key").is_in(list(candidate))
     ours = points.rows.filter(is_candidate).join(names.select("series_key", "group"), on="series_key")
     first = ours.group_by("group").agg(pl.col("commit_order").min().alias("first"))
-    scope = names.lazy().select("series_key", "group", *_PLACE).join(first.lazy(), on="group")
-    others = points.rows.lazy().filter(~is_candidate).join(scope, on="series_key")
     before = pl.col("commit_order") <= pl.col("first") if until is None else until
-    earlier = others.filter(before).select(*HISTORY, "group").collect()
+    scope = names.select("series_key", "group", *_PLACE).join(first, on="group")
+    earlier = _earlier(points.rows, scope, ~is_candidate & before)
     if method == _BY_FIGURE:
         ours, earlier = (observations(Points(series=names, rows=rows)).rows for rows in (ours, earlier))
     else:
@@ -145,13 +146,13 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     measured = recent.filter(has_result)
     seen, own = (rows.select("series_key").unique() for rows in (measured, ours))
     known = pl.concat([seen, own]).unique() if missing_levels else own
-    kept = None if last is None and method not in _OF_LEVEL else max(_HISTORY, last or 0)
+    kept = last or _HISTORY if method in _OF_LEVEL else None if last is None else max(_HISTORY, last)
     used = earlier.select(
         has_result.fill_null(value=False) & pl.col("series_key").is_in(known["series_key"].implode())
     ).to_series()
     with_result = earlier if used.all() else earlier.filter(used)  # a copy of all is the largest part of the memory
     of_all = None if method == _BY_FIGURE else Figure.MEDIAN
-    old = histories(Points(series=names, rows=with_result), newest=kept, figure=of_all)
+    old = histories(Points(series=names, rows=with_result), newest=kept, figure=of_all, columns=_OF_OLD)
     new = _measured(ours)
     if looks_for_level(method, last):
         chosen = levels(old, pinned=pinned, accepted=accepted)
@@ -525,6 +526,22 @@ def plan(method: str, minimum_effect: float | None = None) -> str:
         "threshold": f"any change, beyond {least.removeprefix('from ')}",
     }
     return f"{method}/{_RULES_OF.get(method, 1)}: {rules[method]}"
+
+
+def _earlier(rows: pl.DataFrame, scope: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
+    """Return the points of the series in a scope that a condition keeps, with the columns of `HISTORY` and the `group` of their series.
+
+    The condition is on columns of both. Only those that it needs are joined: a join of all columns copies each point once more.
+    """
+    needed = {"series_key", *wanted.meta.root_names()}
+    placed = rows.select(needed.intersection(rows.columns)).join(
+        scope.select({"group", *needed}.intersection(scope.columns)),
+        on="series_key",
+        how="left",
+        maintain_order="left",
+    )
+    kept = placed.select(pl.col("group").is_not_null() & wanted).to_series()
+    return rows.select(HISTORY).with_columns(placed["group"]).filter(kept)
 
 
 def _of_recent_commits(earlier: pl.DataFrame) -> pl.DataFrame:
