@@ -245,10 +245,22 @@ class _File:
 
     def _frame(self, columns: Iterable[str], points: pa.Table, entry: Integers) -> pl.DataFrame:
         """Return columns of stored points; `entry` is the place of the series of each in the list of series."""
+        if (
+            len(entry) >= _MANY
+        ):  # Arrow would copy a text for each point, and all columns once more to give them to Polars
+            return pl.DataFrame([self._series_of(name, points, entry) for name in columns])
         shared = [name for name in columns if name in _OF_SERIES]
         every = self._series.select(shared).take(entry) if shared else points
         found = {name: every[name] if name in shared else self._column(name, points[name]) for name in columns}
         return pl.DataFrame(pa.table(found))
+
+    def _series_of(self, name: str, points: pa.Table, entry: Integers) -> pl.Series:
+        """Return a column of many points."""
+        if name in _OF_SERIES:
+            return self.series[name].gather(entry)
+        if pa.types.is_null(points[name].type) or name not in _TEXTS:
+            return pl.Series(name, self._column(name, points[name]))
+        return pl.Series(name, self._texts[name]).gather(pl.Series(points[name]))
 
     def _column(self, name: str, stored: pa.ChunkedArray) -> pa.ChunkedArray:
         if pa.types.is_null(stored.type):
