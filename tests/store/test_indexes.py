@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lance
 import pytest
@@ -134,6 +134,26 @@ class TestReaders:
         assert indexes.are_usable(opened, _BY_COMMIT)
         miss(store)
         assert indexes.are_usable(opened, _BY_COMMIT)
+
+    def test_a_process_compares_the_same_files_once(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that is connected anew compares an index again only if a file of it was written, whatever its time says."""
+        compared = list[str]()
+        checksums = indexes._Files._checksums
+
+        def noted(self: indexes._Files, name: str, *args: Any) -> dict[str, str]:
+            compared.append(name)
+            return checksums(self, name, *args)
+
+        monkeypatch.setattr(indexes._Files, "_checksums", noted)
+        for _ in range(2):
+            connect(store).has(commit_of(1))
+        assert len(compared) == 1
+        (path,) = files_of(store, "commit")
+        before = path.stat()
+        miss(store)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert connect(store).has(commit_of(2)).present
+        assert len(compared) == 2
 
     def test_an_index_is_used_as_soon_as_it_has_checksums(self, store: Path) -> None:
         """A reader may look at an index between its making and its checksums."""

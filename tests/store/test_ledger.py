@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bench_db.errors import CorruptStoreError
+from bench_db.errors import CorruptStoreError, DamagedStoreWarning
 from bench_db.model import Artifact, Baseline, Definition, Finding, Notification, NotificationStep, State
 from bench_db.store import history, ledger
 from bench_db.store.database import connect
-from bench_db.store.tables import BASELINES_TABLE, DEFINITIONS_TABLE, TABLES
+from bench_db.store.tables import BASELINES_TABLE, COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, TABLES, Table
 from tests.strategies import commit_of, publication
 from tests.support import damage
 
@@ -266,3 +267,76 @@ class TestDamage:
         store = damage.copied(undamaged, tmp_path / "store")
         lance.dataset(store / "findings.lance").update({"kind": "NULL", "evidence": "NULL"})
         assert len(connect(store).findings(every=True)) == 4
+
+
+class TestKept:
+    """What is read of ledgers is kept for their state, for each who opens the store, and never behind a change of their files."""
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Path:
+        database = connect(tmp_path / "store", create=True)
+        runs = [database.publish(list(results), run).run_key for run, results in map(publication, (1, 2))]
+        database.exclude(runs[:1], reason="r", lifted=False, at=5, by="me")
+        assert connect(tmp_path / "store").history().excluded == {runs[0]}
+        return tmp_path / "store"
+
+    def opened(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Return the tables that a look-up and the history open in a store that is connected anew."""
+        opened = list[str]()
+        dataset = lance.dataset
+
+        def noted(uri: str, *args: object, **options: object) -> lance.LanceDataset:
+            opened.append(Path(uri).stem)
+            return dataset(uri, *args, **options)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patched:
+            patched.setattr(lance, "dataset", noted)
+            database = connect(place)
+            assert not database.has(commit_of(1)).present
+            assert database.history().excluded
+        return opened
+
+    def test_unchanged_ledgers_are_not_opened(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened(place, monkeypatch)
+        assert set(self.opened(place, monkeypatch)) == {"results"}
+
+    @pytest.mark.parametrize("table", [EXCLUSIONS_TABLE, COMMITS_TABLE])
+    @pytest.mark.parametrize("part", ["data/*", "_versions/*.manifest"])
+    def test_a_changed_file_is_read_again(
+        self, place: Path, table: Table, part: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also one with the size and the time of before."""
+        self.opened(place, monkeypatch)
+        path = min((place / table.directory).glob(part))
+        before = path.stat()
+        path.write_bytes(path.read_bytes())
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert table.name in self.opened(place, monkeypatch)
+
+    def test_a_lost_file_is_noticed(self, place: Path) -> None:
+        (file,) = (place / EXCLUSIONS_TABLE.directory / "data").iterdir()
+        connect(place).has(commit_of(2))
+        file.unlink()
+        with pytest.warns(DamagedStoreWarning, match="exclusions"):
+            connect(place).has(commit_of(2))
+
+    def test_what_others_write_is_seen(self, place: Path) -> None:
+        reader, (key,) = connect(place), connect(place).history().excluded
+        connect(place).exclude([key], reason="r", lifted=True, at=6, by="me")
+        assert reader.has(commit_of(1)).present
+        assert reader.history().excluded == connect(place).history().excluded == frozenset()
+
+    def test_a_store_in_place_of_another(self, place: Path, tmp_path: Path) -> None:
+        """The same tables at the same versions are another state."""
+        other = connect(tmp_path / "other", create=True)
+        runs = [other.publish(list(results), run).run_key for run, results in map(publication, (1, 2))]
+        other.exclude(runs[1:], reason="r", lifted=False, at=5, by="me")
+        place.rename(tmp_path / "before")
+        (tmp_path / "other").rename(place)
+        assert connect(place).history().excluded == {runs[1]}
+
+    def test_a_note_of_versions_has_ledgers_that_were_not_opened(self, place: Path) -> None:
+        """Maintenance notes them, so that an older one is noticed later."""
+        database = connect(place)
+        database.history()
+        assert database._engine.opened.keys() >= {"exclusions", "commits", "results"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -442,6 +443,21 @@ class Snapshot:
         return sorted(path for path in present.to_pylist() if path.startswith("data/") and path not in known)
 
 
+class _State(NamedTuple):
+    """The state of a table on a disk when this process opened it: the names of its manifests, the files that it was read from with their marks, its version, and the answer of `Engine.state`."""
+
+    manifests: frozenset[str]
+    files: tuple[str, ...]
+    marks: tuple[object, ...]
+    version: int
+    answer: tuple[object, ...]
+
+
+# The states of the tables that this process has asked for last, by their directories.
+_STATES: dict[str, _State] = {}
+_MOST_STATES = 256
+
+
 class _Look:
     """What `Engine.one_look` has opened and listed."""
 
@@ -595,6 +611,40 @@ class Engine:
         self._look.answers.clear()
         self._look.listed = None
 
+    def state(self, table: Table) -> tuple[object, ...] | None:
+        """Return what differs between two states of a table, and between two tables of one name: its data files have random names.
+
+        None for one that a process is making right now. On a disk a file that is written anew is another state, too, for it may be
+        damaged; a table whose files are those with which this process has opened it is not opened again.
+        """
+        place = self.location.child(table.directory)
+        is_checked = self.bucket is None and not (self.unreadable or self.readable or table.name in self._look.tables)
+        known = _STATES.get(place) if is_checked else None
+        manifests = _manifest_names(place) if is_checked else frozenset[str]()
+        if known and known.manifests == manifests and known.marks == self.marks(known.files):
+            self.opened[table.name] = known.version
+            return known.answer
+        try:
+            snapshot = self.open(table)
+        except StoreNotFoundError:
+            return None
+        fragments = snapshot.fragments()
+        files = (
+            *(f"{table.directory}/data/{name}" for fragment in fragments for name in fragment.files),
+            *(f"{table.directory}/{fragment.deletions.path}" for fragment in fragments if fragment.deletions),
+        )
+        answer = (snapshot.version, *files, *(() if self.bucket else self.marks(files)))
+        if is_checked and not snapshot.newer:
+            every = (*files, *(f"{table.directory}/_versions/{name}" for name in manifests))
+            if len(_STATES) >= _MOST_STATES:
+                _STATES.clear()
+            _STATES[place] = _State(manifests, every, self.marks(every), snapshot.version, answer)
+        return answer
+
+    def marks(self, files: Iterable[str]) -> tuple[object, ...]:
+        """Return what changes when one of some files on a disk is written or replaced, by their paths in the store: None for a missing one."""
+        return tuple(_mark(self.location.child(file)) for file in files)
+
     def open(self, table: Table, version: int | str | None = None) -> Snapshot:
         """Open the table at its newest version, or at a version number or tag; `StoreNotFoundError` when there is none.
 
@@ -741,8 +791,10 @@ class Engine:
     def _directories(self) -> list[str]:
         if self.bucket:
             return self.bucket.directories()
-        root = Path(self.location.path)
-        return [entry.name for entry in root.iterdir()] if root.is_dir() else []
+        try:
+            return os.listdir(self.location.path)  # noqa: PTH208 each question lists them, and a `Path` of each takes twice as long
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def stores_below(self) -> list[str]:
         """Return the names of the directories directly below that are stores, sorted. Raise `StoreNotFoundError` without this directory.
@@ -1185,6 +1237,23 @@ class Engine:
             import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
 
         return lancedb.connect(str(self.location), storage_options=self._options)
+
+
+def _mark(file: str) -> tuple[int, ...] | None:
+    try:
+        facts = os.stat(file)  # noqa: PTH116 as for `files_below`
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _manifest_names(place: str) -> frozenset[str]:
+    """Return the names of the manifests of a table on a disk; none when they cannot be listed."""
+    try:
+        names = os.listdir(f"{place}/_versions")  # noqa: PTH208 as for the tables
+    except OSError:
+        return frozenset()
+    return frozenset(name for name in names if name.endswith(".manifest"))
 
 
 def _fragment(known: lance.FragmentMetadata) -> Fragment:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
-from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -21,16 +20,13 @@ from bench_db.store.filters import condition, or_null
 from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, ROWS_PER_FRAGMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from bench_db.model import Recorded, Run
     from bench_db.query.definitions import Definitions
     from bench_db.store.engine import Engine, Snapshot
-    from bench_db.store.tables import Table
 
 _MOST_FRAGMENTS = 16
-# The last history of each engine, with the state of the ledgers that it is of.
-_KEPT: WeakKeyDictionary[Engine, tuple[object, History]] = WeakKeyDictionary()
 # Records of so many commits are read by their commits, and of more by reading the whole table.
 _FEW = 500
 
@@ -38,28 +34,10 @@ _FEW = 500
 def history(engine: Engine, end: float) -> History:
     """Return the history of a store as its ledgers describe it until a time in unix seconds.
 
-    The last one is kept as long as the ledgers do not change, because the order of many commits takes time to compute.
+    It is kept as long as the ledgers do not change, because the order of many commits takes time to compute.
     """
-    there = [table for table in (COMMITS_TABLE, EXCLUSIONS_TABLE, DEFINITIONS_TABLE) if table.name in engine.present()]
-    states = {table.name: state for table in there for state in _state(engine, table)}
-    state = (end, *states.values())
-    before, kept = _KEPT.get(engine, (None, None))
-    if kept is None or state != before:
-        kept = _history(engine, end, states)
-        _KEPT[engine] = state, kept
-    return kept
-
-
-def _state(engine: Engine, table: Table) -> Iterator[tuple[object, ...]]:
-    """Yield what differs between two states of a table, and between two tables of one name: the data files have random names.
-
-    A table that a process is making right now has no state yet.
-    """
-    try:
-        snapshot = engine.open(table)
-    except StoreNotFoundError:
-        return
-    yield table.name, snapshot.version, *(fragment.file for fragment in snapshot.fragments())
+    ledgers = (COMMITS_TABLE, EXCLUSIONS_TABLE, DEFINITIONS_TABLE)
+    return ledger.kept(engine, ledgers, f"history until {end}", lambda there: _history(engine, end, there))
 
 
 def _history(engine: Engine, end: float, there: Collection[str]) -> History:
@@ -166,6 +144,15 @@ def _of_commits(table: Snapshot, commits: Collection[str]) -> list[RecordedCommi
 def exclusions(engine: Engine) -> list[Exclusion]:
     """Return every record of an exclusion in the order in which they were written; none without the table."""
     return ledger.records(engine, EXCLUSIONS_TABLE, Exclusion)
+
+
+def excluded(engine: Engine) -> frozenset[int]:
+    """Return the keys of the excluded runs, which are kept as long as the table does not change."""
+
+    def read(there: Collection[str]) -> frozenset[int]:
+        return excluded_runs(exclusions(engine)) if there else frozenset()
+
+    return ledger.kept(engine, (EXCLUSIONS_TABLE,), "excluded runs", read)
 
 
 def standing(engine: Engine) -> list[Exclusion]:

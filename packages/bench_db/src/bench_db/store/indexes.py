@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _RECORD, _RECORD_END = "bench_db", ".json"
 _DATA_END = ".lance"
 _LOG = logging.getLogger(__name__)
+# The marks of the files of each index on a disk that this process has found to have its checksums, by its directory.
+_SOUND: dict[str, tuple[object, ...]] = {}
+_MOST_SOUND = 256
 
 
 class _Files:
@@ -65,20 +68,32 @@ class _Files:
         return not self.of(name)
 
     def is_sound(self, name: str, *, whole: bool = False) -> bool:
-        """Return whether an index has its checksums; `whole` reads it also where its ETags are as recorded."""
+        """Return whether an index has its checksums.
+
+        `whole` reads it also where its ETags are as recorded, and where no file on a disk has changed since this process has read it.
+        """
         files = self.of(name)
         records = _records(files)
         if not whole and self.engine.bucket and _record_name(files) in records:
             return True
+        place = self.engine.location.child(self.place(name, ""))
+        marks = () if self.engine.bucket else self.engine.marks(self.place(name, file) for file in sorted(files))
+        if not whole and marks and _SOUND.get(place) == marks:
+            return True
         try:
             recorded = [content.read_small(self.engine, self.place(name, record)) for record in records]
             now = self._checksums(name, files) if recorded else {}
-            return any(now == json.loads(text or b"null") for text in recorded)
+            found = any(now == json.loads(text or b"null") for text in recorded)
         except ValueError:  # a damaged record
             return False
         except BenchDbError as error:
             faults.require_damage(error)
             return False
+        if found:
+            if len(_SOUND) >= _MOST_SOUND:
+                _SOUND.clear()
+            _SOUND[place] = marks
+        return found
 
     def record(self, name: str) -> None:
         """Write the checksums of an index."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import ref
 
 from bench_db.arrow import Record, from_table, to_table
 from bench_db.derive import baseline_key, finding_key, notification_key, pair_key, scan_key
@@ -20,12 +21,36 @@ from bench_db.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
+Answer = TypeVar("Answer")
 Subject = TypeVar("Subject", Baseline, Finding)
+# The last answers of this process by store and question, each with the state of the tables that it is from.
+_KEPT: dict[tuple[object, str], tuple[object, Any]] = {}
+_MOST_KEPT = 32
+
+
+def kept(engine: Engine, tables: Iterable[Table], question: str, answer: Callable[[Collection[str]], Answer]) -> Answer:
+    """Return the answer to a question, which a process computes once for a state of some tables; `answer` gets the names of those that are there.
+
+    On a disk it is kept for all who open the store, because what they would notice of its files changes the state. In a bucket it is
+    kept for one engine.
+    """
+    with engine.one_look():
+        present = engine.present()
+        states = {table.name: engine.state(table) for table in tables if table.name in present}
+        there = {name: state for name, state in states.items() if state is not None}
+        asked, state = (ref(engine) if engine.bucket else str(engine.location), question), tuple(there.items())
+        before, found = _KEPT.get(asked, (None, None))
+        if before != state:
+            found = answer(there.keys())
+            if len(_KEPT) >= _MOST_KEPT:
+                _KEPT.clear()
+            _KEPT[asked] = state, found
+    return cast("Answer", found)
 
 
 def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
