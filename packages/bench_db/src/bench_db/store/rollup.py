@@ -34,7 +34,9 @@ _VERSIONS = b"bench_db:versions"
 _LOG = logging.getLogger(__name__)
 _EVERY_HISTORY = Selection(everything=True)
 # Rows of one series in one of these lanes compete for being the newest; a reader chooses among the lanes.
-_LANE = ("series_key", "lane")
+_LANE = ("series_key", "pull_request", "branch")
+# The columns that decide which row of a lane is the newest.
+_DECIDING = ("series_key", "run_key", *ORDER, "branch", "pr_number")
 
 
 def rebuild(engine: Engine, history: History) -> int:
@@ -71,7 +73,6 @@ def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool
         if series.metadata.get(CHECKSUM) != _checksum(known, series.metadata):
             _LOG.info("the rollup does not match its checksum, so it is ignored until the next maintenance")
             return _newest_of(results, None, history)
-        known = history.ordered(known)
     except (StoreNotFoundError, SchemaMismatchError):  # no maintenance yet, or one by another release
         return _newest_of(results, None, history)
     except faults.damage_errors() as error:
@@ -79,9 +80,7 @@ def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool
         _LOG.info("the rollup cannot be read, so it is ignored until the next maintenance: %s", error)
         return _newest_of(results, None, history)
     newer = [fragment for fragment in fragments if fragment.file not in covered]
-    if not newer:
-        return known
-    return _newest(pl.concat([known, _newest_of(results, newer, history)]), history)
+    return _with_newer(known, results, newer, history) if newer else history.ordered(known)
 
 
 def note_of_versions(engine: Engine) -> bytes:
@@ -136,26 +135,36 @@ def newest_of(results: Snapshot, points: pl.DataFrame) -> pl.DataFrame:
 
 def _newest_of(results: Snapshot, fragments: list[Fragment] | None, history: History) -> pl.DataFrame:
     """Return the newest rows in two passes: the narrow columns that decide, then the selected rows."""
-    deciding = ("series_key", "run_key", *ORDER, "branch", "pr_number", "_rowid")
-    points = history.ordered(pl.DataFrame(results.read(deciding, fragments=fragments)))
-    chosen = _newest(points, history)
+    points = history.ordered(pl.DataFrame(results.read((*_DECIDING, "_rowid"), fragments=fragments)))
+    chosen = points[_newest(points, history)]
     rows = pl.DataFrame(results.take(chosen["_rowid"].to_list(), ROLLUP_COLUMNS))
     return rows.hstack(chosen.select("commit_order"))
 
 
-def _newest(rows: pl.DataFrame, history: History) -> pl.DataFrame:
-    """Return the newest row of each series and lane."""
-    of_pull_request = pl.col("pr_number").is_not_null()
-    joined, lost = (
-        pl.col("commit").is_in(sorted(commits)).fill_null(value=False)
-        for commits in (history.joined, history.unreachable)
-    )
-    lane = pl.struct(pull_request=of_pull_request, branch=pl.when(~of_pull_request & ~joined).then("branch"))
-    counted = rows.lazy().with_row_index("row").filter(history.counts(_EVERY_HISTORY) & ~lost & ~history.is_beside())
-    ordered = (
-        counted.select("row", "series_key", *COMMIT_ORDER, lane=lane).collect().sort(COMMIT_ORDER, nulls_last=False)
-    )
-    return rows[ordered.unique(_LANE, keep="last", maintain_order=True)["row"]]
+def _with_newer(known: pl.DataFrame, results: Snapshot, fragments: list[Fragment], history: History) -> pl.DataFrame:
+    """Return the newest rows among those of the rollup and those of newer fragments, of which only the chosen ones are read."""
+    newer = pl.DataFrame(results.read((*_DECIDING, "_rowid"), fragments=fragments))
+    points = history.ordered(pl.concat([known.select(_DECIDING), newer.select(_DECIDING)]))
+    chosen = _newest(points, history).cast(pl.Int64)
+    is_newer = chosen >= len(known)
+    rows = pl.DataFrame(results.take(newer["_rowid"][chosen.filter(is_newer) - len(known)].to_list(), ROLLUP_COLUMNS))
+    among_read = is_newer.cast(pl.Int64).cum_sum() + (len(known) - 1)
+    place = pl.select(pl.when(is_newer).then(among_read).otherwise(chosen)).to_series()
+    return pl.concat([known, rows])[place].hstack(points[chosen].select("commit_order"))
+
+
+def _newest(rows: pl.DataFrame, history: History) -> pl.Series:
+    """Return the index of the newest row of each series and lane, in the order of commits."""
+    of_pull_request, is_joined = pl.col("pr_number").is_not_null(), pl.col("commit").is_in(sorted(history.joined))
+    of_branch = ~of_pull_request & ~is_joined.fill_null(value=False) if history.joined else ~of_pull_request
+    lane = {"pull_request": of_pull_request, "branch": pl.when(of_branch).then("branch")}
+    counted = history.counts(_EVERY_HISTORY)
+    if history.beside:
+        counted &= ~history.is_beside()
+    if history.unreachable:
+        counted &= ~pl.col("commit").is_in(sorted(history.unreachable)).fill_null(value=False)
+    kept = rows.with_row_index("row").filter(counted).select("row", "series_key", *COMMIT_ORDER, **lane)
+    return kept.sort(COMMIT_ORDER, nulls_last=False).unique(_LANE, keep="last", maintain_order=True)["row"]
 
 
 def _rows_of(fragments: Iterable[Fragment]) -> dict[str, int]:
