@@ -297,8 +297,11 @@ class TestJoined:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
             assert getattr(found, name).dtype == getattr(expected, name).dtype
         for name in ("commit", "commit_order"):
-            assert found.points[name].to_list() == expected.points[name].to_list()
-        assert found.points.columns == ["commit", "commit_order"]
+            assert found.column(name).to_list() == expected.column(name).to_list()
+            for number in range(len(expected)):
+                assert found.of(number)[name].to_list() == expected.of(number)[name].to_list()
+        assert found.place is not None
+        assert found.place.itemsize + found.values.itemsize == 12
 
 
 def _rows_of(key: int, some: list[tuple[int, int | None, float]]) -> pl.DataFrame:

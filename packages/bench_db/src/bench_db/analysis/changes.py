@@ -35,6 +35,6 @@ def changes_of(
 def named(histories: Histories, number: int, change: Change) -> Change:
     """Add to a change of the series of a number the series, the commit, and the id of its finding."""
     series = histories.series[number]
-    commit: str | None = histories.points["commit"][int(histories.offsets[number]) + change.index]
+    commit = histories.commit(number, change.index)
     figure = histories.figures[number]
     return replace(change, series=series, figure=figure, commit=commit, id=finding_id(series.series_key, commit))

@@ -215,7 +215,7 @@ def finding_of(change: Change, *, at: int, common_mode: str | None = None, blame
 def finding_of_shape(histories: Histories, number: int, change: ShapeChange, *, at: int) -> Finding:
     """Return the finding of a change of spread or modes of the series of a number. Of modes it has the share of the worse runs."""
     series = histories.series[number]
-    commit: str | None = histories.points["commit"][int(histories.offsets[number]) + change.index]
+    commit = histories.commit(number, change.index)
     upper_is_better = change.kind is ChangeKind.MODES and series.direction is Direction.HIGHER
     before, after = (1.0 - part if upper_is_better else part for part in (change.before, change.after))
     return Finding(
@@ -246,7 +246,7 @@ def settled(known: Iterable[Finding], records: Iterable[Finding]) -> tuple[list[
 def commits_of_runs(histories: Histories) -> dict[int, str | None]:
     """Return the commit of each run by its number."""
     runs, first_of_run = np.unique(histories.runs, return_index=True)
-    return dict(zip(runs.tolist(), histories.points["commit"].gather(first_of_run).to_list(), strict=True))
+    return dict(zip(runs.tolist(), histories.column("commit").gather(first_of_run).to_list(), strict=True))
 
 
 def movements(histories: Histories, found: Scan, blamed: Blamed) -> list[Movement]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.jit import Bools, Floats, Ints
+from bench_db.analysis.jit import Bools, Codes, Floats, Ints
 from bench_db.model import Figure
 from bench_db.query.series import COMMIT_ORDER, FIGURES, HISTORY, POINT_ORDER, SERIES_ORDER, Points, identified
 from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bench_db.model import Series
 
@@ -28,7 +28,7 @@ _CHOICES = (
 )
 _POSITIVE = ("min", "q1", "median", "q3", "max")
 _PLACE = ("dut_name", "test_bed_name", "suite")
-# The runs of the points of so many series are numbered together.
+# The noise of the figures of so many series is computed together.
 _SERIES_AT_ONCE = 2048
 
 
@@ -36,9 +36,9 @@ _SERIES_AT_ONCE = 2048
 class Histories:
     """Series that lie end to end, oldest point first: series s is points offsets[s] to offsets[s + 1].
 
-    `names` has the columns of `query.series.IDENTITY`, a row a series; `points` those of `query.series.HISTORY`; `figures` says
-    by which figure each series is judged, and `values` are these figures of the runs, NaN for a failed one. `numbered` are the `runs`
-    where the points lack the columns that tell them, as those of `joined` do.
+    `names` has the columns of `query.series.IDENTITY`, a row a series; `points` those of `query.series.HISTORY`, a row a point, or
+    only those of a run, a row for all points that have them in common: then `place` has the row of each point. `figures` says
+    by which figure each series is judged, and `values` are these figures of the runs, NaN for a failed one.
     """
 
     names: pl.DataFrame
@@ -46,7 +46,7 @@ class Histories:
     figures: Sequence[Figure]
     values: Floats
     offsets: Ints
-    numbered: Ints | None = None
+    place: Codes | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -57,14 +57,12 @@ class Histories:
         return identified(self.names)
 
     @cached_property
-    def runs(self) -> Ints:
+    def runs(self) -> Codes:
         """The run of each point, numbered from 0 in the order of commits and times; a file with several suites is a run of each."""
-        if self.numbered is not None:
-            return self.numbered
-        placed = self.points.select(*COMMIT_ORDER).with_columns(
-            pl.Series("suite", np.repeat(self.suites, np.diff(self.offsets)))
-        )
-        return _numbers(placed, _numbered(placed))
+        if self.place is not None:
+            return _numbers(self.points)[self.place]
+        suites = pl.Series("suite", np.repeat(self.suites, np.diff(self.offsets)))
+        return _numbers(self.points.select(*COMMIT_ORDER, suites))
 
     @cached_property
     def suites(self) -> Ints:
@@ -73,7 +71,18 @@ class Histories:
 
     def of(self, series: int) -> pl.DataFrame:
         """Return the points of one series."""
-        return self.points[int(self.offsets[series]) : int(self.offsets[series + 1])]
+        of = slice(int(self.offsets[series]), int(self.offsets[series + 1]))
+        return self.points[of] if self.place is None else self.points[self.place[of]]
+
+    def column(self, name: str) -> pl.Series:
+        """Return a column of all points."""
+        return self.points[name] if self.place is None else self.points[name].gather(self.place)
+
+    def commit(self, series: int, index: int) -> str | None:
+        """Return the commit of a point of a series by its number among the points of the series."""
+        at = int(self.offsets[series]) + index
+        commit: str | None = self.points["commit"][at if self.place is None else int(self.place[at])]
+        return commit
 
 
 def histories(
@@ -84,24 +93,27 @@ def histories(
     `figure` is that of every series; without one, each has the one that `figures` chooses from all its points. The points of the
     histories have `columns`.
     """
+    names, ordered, of_series = _ordered(points, figure)
+    if newest is not None and newest < len(ordered):
+        ordered = ordered.filter(pl.int_range(pl.len()).reverse().over("number") < newest)
+    return Histories(
+        names=names,
+        points=points.rows.select(columns)[ordered["row"]],
+        figures=of_series,
+        values=_values(ordered),
+        offsets=_offsets(ordered),
+    )
+
+
+def _ordered(points: Points, figure: Figure | None = None) -> tuple[pl.DataFrame, pl.DataFrame, list[Figure]]:
+    """Return the names of series in order, the `number` of the series, the `row` and the `value` of each point in order, and the figures."""
     present = points.series.join(points.rows.select("series_key").unique(), on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
     order = _order(points.rows, names)
     judged_by = points.rows.select(FIGURES)[order["row"]].with_columns(order["number"])
     of_series = figures(judged_by, names) if figure is None else [figure] * len(names)
     values = figure_values(judged_by, of_series).alias("value")
-    del judged_by
-    ordered = order.with_columns(values)
-    if newest is not None and newest < len(ordered):
-        ordered = ordered.filter(pl.int_range(pl.len()).reverse().over("number") < newest)
-    lengths = ordered["number"].rle().struct.field("len").to_numpy()
-    return Histories(
-        names=names.drop("number"),
-        points=points.rows.select(columns)[ordered["row"]],
-        figures=of_series,
-        values=ordered["value"].fill_null(float("nan")).to_numpy().astype(np.float64),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-    )
+    return names.drop("number"), order.with_columns(values), of_series
 
 
 def _order(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
@@ -134,77 +146,90 @@ def _order(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _numbered(placed: pl.DataFrame) -> pl.DataFrame:
-    """Return the runs of points with the columns `COMMIT_ORDER` and `suite`, a row each, and the number of each as `run`."""
+def _values(ordered: pl.DataFrame) -> Floats:
+    values: Floats = ordered["value"].fill_null(float("nan")).to_numpy().astype(np.float64)
+    return values
+
+
+def _offsets(ordered: pl.DataFrame) -> Ints:
+    lengths = ordered["number"].rle().struct.field("len").to_numpy()
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _numbers(placed: pl.DataFrame) -> Codes:
+    """Return the number of the run of each row, which has the columns `COMMIT_ORDER` and `suite`."""
     runs = placed.group_by("run_key", "suite").agg(pl.col(set(COMMIT_ORDER) - {"run_key"}).min())
-    return runs.sort(*COMMIT_ORDER, "suite", nulls_last=False).with_row_index("run")
-
-
-def _numbers(placed: pl.DataFrame, numbered: pl.DataFrame) -> Ints:
-    """Return the number of the run of each point, which has the columns `run_key` and `suite`."""
-    of = numbered.select("run_key", "suite", "run")
-    found = placed.select("run_key", "suite").join(of, on=["run_key", "suite"], how="left", maintain_order="left")[
-        "run"
-    ]
-    return found.cast(pl.Int64).to_numpy()
+    numbered = runs.sort(*COMMIT_ORDER, "suite", nulls_last=False).with_row_index("run")
+    of = ["run_key", "suite"]
+    found = placed.select(of).join(numbered.select(*of, "run"), on=of, how="left", maintain_order="left")["run"]
+    return found.cast(pl.Int32).to_numpy()
 
 
 def joined(parts: Iterable[Points]) -> Histories:
-    """Arrange points that come in parts of whole series as `histories` arranges them all, with a fifth of the memory.
+    """Arrange points that come in parts of whole series as `histories` arranges them all, with 12 bytes a point.
 
-    The columns of the points are the commit and its order alone. A part is dropped before the next is asked for.
+    The columns of the points are those of their run alone, and the number of its suite. A part is dropped before the next is asked for.
     """
     done: list[Histories] = []
     suites: dict[tuple[str, ...], int] = {}
-    of_runs: list[pl.DataFrame] = []
     for part in parts:
-        of = histories(part)
-        number = [suites.setdefault(place, len(suites)) for place in of.names.select(_PLACE).iter_rows()]
-        placed = of.points.select(
-            *COMMIT_ORDER, suite=pl.Series(np.repeat(number, np.diff(of.offsets)), dtype=pl.Int64)
-        )
-        of_runs.append(_numbered(placed))
-        done.append(
-            replace(of, points=of.points.select(pl.col("commit").cast(pl.Categorical), "commit_order", "run_key"))
-        )
-        del part, of, placed  # only the narrow columns stay while the next part is read
-    return _together(done, suites, pl.concat(of_runs))
+        done.append(_narrow(part, sum(len(one.points) for one in done), suites))
+        del part  # only the narrow columns stay while the next part is read
+    return _together(done, suites)
 
 
-def _together(done: list[Histories], suites: Mapping[tuple[str, ...], int], of_runs: pl.DataFrame) -> Histories:
-    """Return parts as one, series by series in the order of their names. `suites` numbers the suites of `of_runs`, the runs of each part."""
+def _narrow(part: Points, before: int, suites: dict[tuple[str, ...], int]) -> Histories:
+    """Return a part of `joined`, whose rows follow so many `before` them. `suites` has the number of each suite, and gets those of new ones."""
+    names, ordered, of_series = _ordered(part)
+    number = pl.Series([suites.setdefault(of, len(suites)) for of in names.select(_PLACE).iter_rows()], dtype=pl.Int64)
+    of_run = part.rows.select(*COMMIT_ORDER, pl.col("commit").cast(pl.Categorical))[ordered["row"]]
+    placed = of_run.with_columns(suite=number.gather(ordered["number"]))
+    rows = placed.unique(maintain_order=True).with_row_index("place", before)
+    known = placed.join(rows, on=placed.columns, how="left", nulls_equal=True, maintain_order="left")
+    return Histories(
+        names=names,
+        points=rows.drop("place"),
+        figures=of_series,
+        values=_values(ordered),
+        offsets=_offsets(ordered),
+        place=known["place"].to_numpy().astype(np.int32),
+    )
+
+
+def _together(done: list[Histories], suites: Mapping[tuple[str, ...], int]) -> Histories:
+    """Return parts as one, series by series in the order of their names. `suites` has the number that each suite has in the parts."""
     names = pl.concat([one.names for one in done])
-    order = names.with_row_index("place").sort(SERIES_ORDER)["place"].to_numpy()
-    lengths = np.concatenate([np.diff(one.offsets) for one in done])
-    starts = (np.cumsum(lengths) - lengths)[order]
-    lengths = lengths[order]
+    order = names.with_row_index("at").sort(SERIES_ORDER)["at"].to_numpy()
+    lengths = np.concatenate([np.diff(one.offsets) for one in done])[order]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    place = np.repeat(starts - offsets[:-1], lengths)
-    place += np.arange(len(place))
+    starts = np.empty(len(order), np.int64)
+    starts[order] = offsets[:-1]
     figures_of = [figure for one in done for figure in one.figures]
-    values = np.concatenate([one.values for one in done])[place]
     points = pl.concat([one.points for one in done])
-    done.clear()
-    points = points.select(pl.all().gather(place))
-    del place
+    values, place = np.empty(offsets[-1]), np.empty(offsets[-1], np.int32)
+    first = 0
+    for one in _taken(done):
+        at = np.repeat(starts[first : first + len(one)] - one.offsets[:-1], np.diff(one.offsets))
+        at += np.arange(len(at))
+        values[at], place[at] = one.values, one.place
+        first += len(one)
     found = Histories(
         names=names[order],
-        points=points.select("commit", "commit_order"),
+        points=points,
         figures=[figures_of[number] for number in order.tolist()],
         values=values,
         offsets=offsets,
+        place=place,
     )
     rank = dict(zip((suites[of] for of in found.names.select(_PLACE).iter_rows()), found.suites.tolist(), strict=True))
-    numbered = _numbered(
-        of_runs.select(*COMMIT_ORDER, suite=pl.col("suite").replace_strict(rank, return_dtype=pl.Int64))
-    )
-    keys, runs = points["run_key"], np.empty(len(points), np.int64)
-    for first in range(0, len(found), _SERIES_AT_ONCE):
-        some = slice(first, first + _SERIES_AT_ONCE)
-        of_some = slice(offsets[first], offsets[min(first + _SERIES_AT_ONCE, len(found))])
-        suite = np.repeat(found.suites[some], lengths[some])
-        runs[of_some] = _numbers(pl.DataFrame({"run_key": keys[of_some], "suite": suite}), numbered)
-    return replace(found, numbered=runs)
+    return replace(found, points=points.with_columns(pl.col("suite").replace_strict(rank, return_dtype=pl.Int64)))
+
+
+def _taken(done: list[Histories]) -> Iterator[Histories]:
+    """Yield the parts of a list in order, each after it has left the list."""
+    done.reverse()
+    while done:
+        yield done.pop()
 
 
 def observations(points: Points) -> Points:
@@ -287,20 +312,16 @@ def _logarithms(points: pl.DataFrame, rate: Bools) -> tuple[Ints, Ints, list[Flo
 
     A series that cannot have another figure than the median has length 0.
     """
-    has_result = points["median"].is_finite().fill_null(value=False)
-    finite = points if has_result.all() else points.filter(has_result)  # a copy of all takes as long as a logarithm
+    finite = points.filter(pl.col("median").is_finite())
     number, samples = finite["number"].to_numpy(), finite["n"].to_numpy()
     lengths = np.bincount(number, minlength=len(rate))
     starts = np.cumsum(lengths) - lengths
     of = {name: finite[name].to_numpy() for name in _POSITIVE}
     fit = (samples >= RULES.figure_samples) & np.logical_and.reduce([values > 0.0 for values in of.values()])
     lengths[number[~fit]] = 0
-    of_rate = rate[number] if rate.any() else None
+    of_rate = rate[number]
     with np.errstate(divide="ignore", invalid="ignore"):  # of series that are not fit
-        scales = [
-            np.log(of[low] if of_rate is None else np.where(of_rate, of[high], of[low]))
-            for low, high in zip(*_CHOICES, strict=True)
-        ]
+        scales = [np.log(np.where(of_rate, of[high], of[low])) for low, high in zip(*_CHOICES, strict=True)]
     return starts, lengths, scales
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from bench_db.analysis.common_kernel import without_common
 from bench_db.analysis.constants import Constants, Profile, for_scan
 from bench_db.analysis.detect import Changes, detect_all, discoveries
-from bench_db.analysis.jit import Bools, Floats, Ints
+from bench_db.analysis.jit import Bools, Codes, Floats, Ints
 from bench_db.analysis.level import large
 from bench_db.analysis.shapes import Shapes, apart, reported, shapes_of
 from bench_db.analysis.suite_members import members
@@ -100,7 +100,7 @@ class Points:
 
     values: Floats
     offsets: Ints
-    runs: Ints
+    runs: Ints | Codes
     levels: Ints
     signs: Floats
     constants: Constants
@@ -111,7 +111,7 @@ def detection(points: Points, threads: int | None) -> Detected:
     """Correct all series for the movements of their runs, and find the changes of each, in this process."""
     steady = np.empty_like(points.values)
     moved, of_all, measured = without_common(
-        points.values, points.offsets, points.runs, points.levels, points.signs, steady
+        points.values, points.offsets, points.runs.astype(np.int64), points.levels, points.signs, steady
     )
     changes = detect_all(steady, points.offsets, constants=points.constants, threads=threads)
     shapes = shapes_of(steady, points.offsets, changes, threads=threads)
@@ -121,7 +121,7 @@ def detection(points: Points, threads: int | None) -> Detected:
 def scan(  # noqa: PLR0913
     values: Floats,
     offsets: Ints,
-    runs: Ints,
+    runs: Ints | Codes,
     *,
     rates: Bools | None = None,
     suites: Ints | None = None,
@@ -141,15 +141,14 @@ def scan(  # noqa: PLR0913
     is not `rules.change_effect`. `threads` is as for `detect_all`; `detect` replaces `detection`, the step that takes nearly all of the time.
     """
     flat, starts = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
-    of_points = np.asarray(runs, np.int64)
     signs = np.ones(len(starts) - 1) if rates is None else np.where(rates, -1.0, 1.0)
     of_series = np.zeros(len(starts) - 1, np.int64) if suites is None else np.asarray(suites, np.int64)
-    steps, levels, stepped = suite_steps(flat, starts, of_points, signs, of_series, rate, threads)
+    steps, levels, stepped = suite_steps(flat, starts, runs, signs, of_series, rate, threads)
     constants = for_scan(profile)
     points = Points(
         values=flat,
         offsets=starts,
-        runs=of_points,
+        runs=runs,
         levels=levels,
         signs=signs,
         constants=constants,
@@ -161,17 +160,15 @@ def scan(  # noqa: PLR0913
     judged = changes.points >= constants.minimum_points
     accepted, q_values = discoveries(changes, int(judged.sum()), rate)
     accepted = _large(accepted, changes, flat, starts, thresholds or {})
-    shared = _shared(accepted, changes, starts, of_points, measured)
-    findings = _findings(accepted, q_values, changes, starts, of_points, shared)
+    shared = _shared(accepted, changes, starts, runs, measured)
+    findings = _findings(accepted, q_values, changes, starts, runs, shared)
     moved_with = (
-        []
-        if found.values is None
-        else members(steps, levels, found.values, starts, of_points, of_series, rate * stepped)
+        [] if found.values is None else members(steps, levels, found.values, starts, runs, of_series, rate * stepped)
     )
     findings = _with_members(findings, moved_with, thresholds or {})
     lasting = [_lasting(run, findings, signs) for run in sorted({f.run for f in findings if f.suite_wide})]
     suite_of = np.zeros(len(levels), np.int64)
-    suite_of[of_points] = np.repeat(of_series, np.diff(starts))
+    suite_of[runs] = np.repeat(of_series, np.diff(starts))
     small = {s.run for s in steps if abs(s.effect) < RULES.change_effect}  # that few large steps may have made
     known = [m.run for m in lasting]
     explained = {run for run in small if any(_are_same(run, f.run, suite_of) for f in findings)}
@@ -220,14 +217,14 @@ def _least(
     return [threshold.share_of(float(np.nanmedian(values[a:b]))) for a, b in pairwise(bounds.tolist())]
 
 
-def _near(row: int, changes: Changes, starts: Ints, runs: Ints) -> Ints:
+def _near(row: int, changes: Changes, starts: Ints, runs: Ints | Codes) -> Ints | Codes:
     """Return the runs of the points around a change."""
     series, index = changes.series[row], changes.index[row]
     low, high = starts[series], starts[series + 1]
     return runs[max(low, low + index - SHARED_RUNS) : min(high, low + index + SHARED_RUNS + 1)]
 
 
-def _shared(accepted: Ints, changes: Changes, starts: Ints, runs: Ints, measured: Ints) -> dict[int, int]:
+def _shared(accepted: Ints, changes: Changes, starts: Ints, runs: Ints | Codes, measured: Ints) -> dict[int, int]:
     """Map the changes that many series share (row -> run): first the run that most of them lie near, then the next."""
     near = {int(row): {int(run) for run in _near(int(row), changes, starts, runs)} for row in accepted}
     exact = Counter(int(runs[starts[changes.series[row]] + changes.index[row]]) for row in near)
@@ -241,7 +238,7 @@ def _shared(accepted: Ints, changes: Changes, starts: Ints, runs: Ints, measured
 
 
 def _findings(  # noqa: PLR0913, PLR0917
-    accepted: Ints, q_values: Floats, changes: Changes, starts: Ints, runs: Ints, shared: dict[int, int]
+    accepted: Ints, q_values: Floats, changes: Changes, starts: Ints, runs: Ints | Codes, shared: dict[int, int]
 ) -> list[ScanFinding]:
     every = changes.rows(accepted)
     return [

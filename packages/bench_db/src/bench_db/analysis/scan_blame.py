@@ -103,7 +103,7 @@ class _Suites:
         self._benchmarks = _ranks(names, "benchmark_name", "tags_key")
         self._metrics = _ranks(names, "metric")
         self._signs: Floats = np.where((names["direction"] == Direction.HIGHER).to_numpy(), -1.0, 1.0)
-        self._order: Ints = histories.points["commit_order"].cast(pl.Int64).fill_null(-1).to_numpy()
+        self._order: Ints = histories.column("commit_order").cast(pl.Int64).fill_null(-1).to_numpy()
         n_runs = int(histories.runs.max()) + 1
         self._series_of_run, self._order_of_run = np.zeros(n_runs, np.int64), np.zeros(n_runs, np.int64)
         self._series_of_run[histories.runs] = np.repeat(np.arange(len(histories)), np.diff(histories.offsets))

@@ -17,7 +17,7 @@ from bench_db.model import Change
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.analysis.jit import Bools, Floats, Ints
+    from bench_db.analysis.jit import Bools, Codes, Floats, Ints
     from bench_db.model import Movement
 
 FEWEST = 3  # points on either side of the step
@@ -42,7 +42,7 @@ class Member:
 
 
 def members(  # noqa: PLR0913, PLR0917 the arrays of a scan
-    steps: Sequence[Movement], levels: Ints, values: Floats, starts: Ints, runs: Ints, suites: Ints, rate: float
+    steps: Sequence[Movement], levels: Ints, values: Floats, starts: Ints, runs: Ints | Codes, suites: Ints, rate: float
 ) -> list[Member]:
     """Return the series that changed at the steps of their suites, at a false discovery rate of `rate` for each step.
 

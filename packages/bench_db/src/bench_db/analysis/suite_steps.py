@@ -17,7 +17,7 @@ from bench_db.model import Movement
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench_db.analysis.jit import Floats, Ints
+    from bench_db.analysis.jit import Codes, Floats, Ints
 
 FEWEST_AFTER = 4  # runs from the step on: a machine that is slow for three runs is no level yet
 BROAD = 2 / 3  # share of the series that must have moved the same way
@@ -28,7 +28,7 @@ _SERIES_AT_ONCE = 256  # a point of them takes about 100 bytes while it is looke
 
 
 def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
-    values: Floats, starts: Ints, runs: Ints, signs: Floats, suites: Ints, rate: float, threads: int | None
+    values: Floats, starts: Ints, runs: Ints | Codes, signs: Floats, suites: Ints, rate: float, threads: int | None
 ) -> tuple[list[Movement], Ints, float]:
     """Return the steps of all suites, the level of its suite at each run, from 0, and the share of the tested suites with a step.
 
@@ -71,7 +71,7 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
     return steps, levels, len({int(suite_of[step.run]) for step in steps}) / max(tested, 1)
 
 
-def suite_index(values: Floats, starts: Ints, runs: Ints, signs: Floats, n_runs: int) -> Floats:
+def suite_index(values: Floats, starts: Ints, runs: Ints | Codes, signs: Floats, n_runs: int) -> Floats:
     """Return the index of its suite at each run: the mean of what all series say, each weighted by 1 / noise^2; NaN without any.
 
     A series says its log about its mean, clipped. Its noise is the mean absolute difference of neighbours over that of normal values. A
@@ -81,7 +81,7 @@ def suite_index(values: Floats, starts: Ints, runs: Ints, signs: Floats, n_runs:
     for first, last in _blocks(len(signs)):
         of, n = slice(starts[first], starts[last]), last - first
         finite = np.isfinite(values[of])
-        series, x, at = _series(starts, first, last)[finite], values[of][finite], runs[of][finite]
+        series, x, at = _series(starts, first, last)[finite], values[of][finite], runs[of][finite].astype(np.int64)
         count = np.bincount(series, minlength=n)
         usable = (np.bincount(series[x <= 0.0], minlength=n) == 0) & (count >= FEWEST_POINTS)
         chosen = usable[series]
@@ -109,7 +109,7 @@ def _series(starts: Ints, first: int, last: int) -> Ints:
     return np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))
 
 
-def _moves(values: Floats, starts: Ints, sides: Floats, runs: Ints) -> Floats:
+def _moves(values: Floats, starts: Ints, sides: Floats, runs: Ints | Codes) -> Floats:
     """Return the difference of the mean logs after and before, per series; NaN where either is missing."""
     found = []
     for first, last in _blocks(len(starts) - 1):

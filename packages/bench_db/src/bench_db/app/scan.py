@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from bench_db.store.versions import AsOf
 
 _TRIES = 8
-# Points that are read together: with all their columns they take 400 bytes each.
-_PART = 200_000
+# Points that are read together: with all their columns they take 400 bytes each. Fewer cost CPU: 25,000 take a fifth more.
+_PART = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from bench_db.distributed.parts import PART
 
 if TYPE_CHECKING:
-    from bench_db.analysis.jit import Floats, Ints
+    from bench_db.analysis.jit import Codes, Floats, Ints
 
 
 def rows_of(keys: Ints, parts: int) -> list[Ints]:
@@ -20,7 +20,7 @@ def rows_of(keys: Ints, parts: int) -> list[Ints]:
     return [of_part for of_part in rows if len(of_part)]
 
 
-def part_of(rows: Ints, keys: Ints, signs: Floats, values: Floats, offsets: Ints, runs: Ints) -> pa.RecordBatch:  # noqa: PLR0913, PLR0917
+def part_of(rows: Ints, keys: Ints, signs: Floats, values: Floats, offsets: Ints, runs: Ints | Codes) -> pa.RecordBatch:  # noqa: PLR0913, PLR0917
     """Return the part with the series of these numbers; the arrays are those of `analysis.scan.scan`."""
     lengths = (offsets[1:] - offsets[:-1])[rows]
     ends = np.concatenate([[0], np.cumsum(lengths)])
