@@ -67,6 +67,8 @@ _MOST_SETTLED = 2
 # Readers may still use the files of earlier levels for so long.
 _GRACE_SECONDS = 600.0
 _READ_BYTES = 16 << 20
+# On a disk a read costs less than memory that is used for the first time: the next read uses the same again.
+_READ_BYTES_OF_DISK = 2 << 20
 _ROW_BITS = 32
 # The points of so few series are slices of blocks, and those of more are filtered.
 _FEW = 50
@@ -165,6 +167,7 @@ class _File:
     def __init__(self, engine: Engine, part: _Part) -> None:
         self._content = content.Ranges(engine, f"{DIRECTORY}/{part.file}", part.bytes)
         self._part = part
+        self._read_bytes = _READ_BYTES if engine.bucket else _READ_BYTES_OF_DISK
         self._tail_start = part.sections["series"][0]
         self._tail = self._content.read(self._tail_start, part.bytes)
         if xxhash.xxh3_128_hexdigest(self._tail) != part.checksum:
@@ -198,7 +201,7 @@ class _File:
         needed = dict.fromkeys((*columns, *(name for term in terms for name in term.meta.root_names())))
         of_point = [name for name in needed if name not in _OF_SERIES]
         points = pa.Table.from_batches(
-            [batch.select(of_point) for batch in self._batches(blocks)] if of_point else [],
+            list(self._batches(blocks, of_point)) if of_point else [],
             None if of_point else pa.schema([]),
         )
         if of_point and len(entries) != len(chosen):
@@ -267,16 +270,19 @@ class _File:
             return pa.nulls(len(stored), _TYPES[name])
         return self._texts[name].take(stored) if name in _TEXTS else stored
 
-    def _batches(self, blocks: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, blocks: Sequence[int], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield columns of blocks, copied: a column alone would keep the memory of all that was read with it."""
         starts, ends, sums = (self._blocks[name] for name in ("start", "end", "checksum"))
-        for run in _runs(blocks, starts, ends):
+        for run in _runs(blocks, starts, ends, self._read_bytes):
             first = starts[run[0]]
             read = self._content.read(first, ends[run[-1]])
+            batches = []
             for at in run:
                 block = read.slice(starts[at] - first, ends[at] - starts[at])
                 if _checksum(block) != sums[at]:
                     raise _damaged(self._part, f"its block {at}")
-                yield pa.ipc.read_record_batch(block, self._schema)
+                batches.append(pa.ipc.read_record_batch(block, self._schema).select(columns))
+            yield pa.concat_batches(batches)
 
 
 def _met(term: pl.Expr, frame: pl.DataFrame) -> Booleans:
@@ -292,11 +298,11 @@ def _of_entries(points: pa.Table, kept: Booleans, counts: Integers) -> pa.Table:
     return pa.concat_tables([points.slice(ends[at] - counts[at], counts[at]) for at in np.flatnonzero(kept)])
 
 
-def _runs(blocks: Sequence[int], starts: Sequence[int], ends: Sequence[int]) -> Iterator[list[int]]:
-    """Yield blocks that follow one another in a file together, up to `_READ_BYTES`."""
+def _runs(blocks: Sequence[int], starts: Sequence[int], ends: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Yield blocks that follow one another in a file together, up to `most` bytes."""
     run: list[int] = []
     for at in blocks:
-        if run and (at != run[-1] + 1 or ends[at] - starts[run[0]] > _READ_BYTES):
+        if run and (at != run[-1] + 1 or ends[at] - starts[run[0]] > most):
             yield run
             run = []
         run.append(at)
