@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.report.site.manifest import read_manifest
 from tests.cli.conftest import bench_db
 from tests.cli.demo_names import SLOW_COMMIT
 
@@ -44,6 +45,8 @@ class TestDemo:
         }
         assert sorted(found["findings"]) == sorted(finding["id"] for finding in findings["findings"])
         assert bench_db(*listed).document == findings
+        manifest = demonstrated / "site/manifest.json"  # names the versions of the store beside the files
+        assert read_manifest(manifest.read_bytes()) == read_manifest(before.pop(manifest))
         assert {path: path.read_bytes() for path in before} == before
 
     def test_a_directory_of_other_files(self, tmp_path: Path) -> None:
