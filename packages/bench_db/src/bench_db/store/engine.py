@@ -101,7 +101,8 @@ _TRANSACTION_END, _TRANSACTION_BYTES = re.compile(rb"\.txn"), 64
 # them 0.06 s.
 _COPIED_ROWS = 1 << 14
 # A shorter run of zeros frees no block of a disk.
-_ZEROS = re.compile(rb"\0{4096,}")
+_ZEROS = bytes(4096)
+_NOT_ZERO = re.compile(rb"[^\0]")
 # FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE of Linux.
 _PUNCH_HOLE = 1 | 2
 
@@ -1427,5 +1428,15 @@ def free_zeros(path: Path, content: bytes) -> None:
     except (AttributeError, OSError, TypeError):  # not Linux
         return
     with path.open("r+b") as file:
-        for run in _ZEROS.finditer(content):
-            punch(file.fileno(), _PUNCH_HOLE, ctypes.c_int64(run.start()), ctypes.c_int64(run.end() - run.start()))
+        for start, end in _runs_of_zeros(content):
+            punch(file.fileno(), _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(end - start))
+
+
+def _runs_of_zeros(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each long run. An expression for it tries each of the many short runs from each of its bytes."""
+    start = content.find(_ZEROS)
+    while start >= 0:
+        found = _NOT_ZERO.search(content, start + len(_ZEROS))
+        end = found.start() if found else len(content)
+        yield start, end
+        start = content.find(_ZEROS, end)
