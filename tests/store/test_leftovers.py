@@ -8,6 +8,7 @@ import pytest
 from bench_db.derive import derive
 from bench_db.model import Samples
 from bench_db.store import leftovers
+from bench_db.store.database import connect
 from bench_db.store.filters import condition
 from bench_db.store.tables import FINGERPRINTS_TABLE, RESULTS_TABLE
 from tests.strategies import commit_of, publication
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import Result, Run
     from bench_db.store.database import Database
+    from bench_db.store.engine import Fragment, Snapshot
 
 pytestmark = pytest.mark.few(1)
 
@@ -51,6 +53,30 @@ class TestFind:
         done = database.publish(results, run)
         assert (done.new, done.skipped) == (2, {leftovers.REASON: 1})
         assert commit_of(earlier) in done.notes[0]
+
+    def test_what_this_process_has_published_is_not_read_again(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[int] = []
+        merged = leftovers._merged
+
+        def counted(known: leftovers.Fingerprints, stored: Snapshot, fragments: list[Fragment]) -> leftovers.Fingerprints:
+            read.append(len(fragments))
+            return merged(known, stored, fragments)
+
+        monkeypatch.setattr(leftovers, "_merged", counted)
+        for number in range(1, 4):
+            run, results = run_of(number)
+            database.publish(results, run)
+        run, results = again(run_of(3)[1], 9)
+        assert (database.publish(results, run).skipped, read) == ({leftovers.REASON: 1}, [])
+
+    def test_what_another_process_has_published_is_read(self, database: Database) -> None:
+        for number, writer in ((1, database), (2, connect(database.uri)), (3, database)):
+            run, results = run_of(number)
+            writer.publish(results, run)
+        run, results = again(run_of(2)[1], 9)
+        assert database.publish(results, run).skipped == {leftovers.REASON: 1}
 
     @pytest.mark.parametrize(
         ("change", "count"),

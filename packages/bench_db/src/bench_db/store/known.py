@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -49,6 +50,10 @@ _DOTNET = ("HostEnvironmentInfo", "RuntimeVersion")
 _RELEASE = re.compile(r"\D*\d+(\.\d+)?")
 _NUMBER = re.compile(r"\d+(\.\d+)?$")
 _USUAL = {"python": {"cpython", "python"}, "runtime": {"net", "netcore"}}  # a tag of these has the number alone
+
+
+# The series of the last rollup of each engine, with its version and data files.
+_SERIES: WeakKeyDictionary[Engine, tuple[object, frozenset[int]]] = WeakKeyDictionary()
 
 
 class Runtime(NamedTuple):
@@ -400,7 +405,7 @@ def neighbours(
     try:
         rollup = engine.open(SERIES_TABLE)
         # Most runs continue a series, and the keys alone take less than half the time of a filter.
-        if not set(keys).isdisjoint(rollup.read(("series_key",))["series_key"].to_pylist()):
+        if not _series_in(engine, rollup).isdisjoint(keys):
             return []
         known = rollup.read(columns, filter_text(where, SERIES_TABLE.leaves))
     except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
@@ -412,6 +417,16 @@ def neighbours(
         return []
     defined = definitions()
     return [] if defined and _continues(known, first, defined) else sorted(others)
+
+
+def _series_in(engine: Engine, rollup: Snapshot) -> frozenset[int]:
+    """Return the keys of all series of a rollup, which is read once: each publish asks, and only a maintenance changes it."""
+    state = rollup.version, tuple(fragment.file for fragment in rollup.fragments())
+    known = _SERIES.get(engine)
+    if known is None or known[0] != state:
+        known = state, frozenset(rollup.read(("series_key",))["series_key"].to_pylist())
+        _SERIES[engine] = known
+    return known[1]
 
 
 def _has_points(engine: Engine, keys: Collection[int]) -> bool:

@@ -123,9 +123,26 @@ def _known(engine: Engine, stored: Snapshot) -> Fingerprints:
     return known
 
 
+def remember(engine: Engine, stored: Snapshot, rows: pa.Table) -> None:
+    """Remember the rows that this process has just added to the results, of which `stored` is the version with them.
+
+    To read them back takes longer than to hash them. Where they are not those of the one data file that is new, the next look-up reads it.
+    """
+    if (memory := _MEMORY.get(engine)) is None:
+        return
+    known, covered = memory
+    newer = [fragment for fragment in stored.fragments() if fragment.file not in covered]
+    if len(newer) == 1 and newer[0].physical_rows == len(rows):
+        hashes = rows["values_hash"].drop_null().to_numpy()
+        _MEMORY[engine] = _with(known, hashes), covered | {newer[0].file}
+
+
 def _merged(known: Fingerprints, stored: Snapshot, fragments: list[Fragment]) -> Fingerprints:
-    hashes = stored.read(("values_hash",), fragments=fragments)["values_hash"].drop_null()
-    fresh = np.unique(_fingerprints(hashes.to_numpy()))
+    return _with(known, stored.read(("values_hash",), fragments=fragments)["values_hash"].drop_null().to_numpy())
+
+
+def _with(known: Fingerprints, hashes: npt.NDArray[np.int64]) -> Fingerprints:
+    fresh = np.unique(_fingerprints(hashes))
     fresh = fresh[~_contains(known, fresh)]
     return np.insert(known, np.searchsorted(known, fresh), fresh)
 

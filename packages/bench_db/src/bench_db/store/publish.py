@@ -286,6 +286,8 @@ class _Batch:
         alone = merged.version == self._version + 1
         if alone:
             self._version = merged.version
+            if merged.rows == len(rows) and not self._keep_leftovers:
+                leftovers.remember(self._engine, self._engine.merged_last(RESULTS_TABLE), rows)
         # The look-up compares a run that has a record with no other, even while another process has yet to add its rows.
         removed = set[int]()
         if not alone or any(fresh.found.same is not None for fresh in waiting):
