@@ -60,7 +60,9 @@ class TestFind:
         read: list[int] = []
         merged = leftovers._merged
 
-        def counted(known: leftovers.Fingerprints, stored: Snapshot, fragments: list[Fragment]) -> leftovers.Fingerprints:
+        def counted(
+            known: leftovers.Fingerprints, stored: Snapshot, fragments: list[Fragment]
+        ) -> leftovers.Fingerprints:
             read.append(len(fragments))
             return merged(known, stored, fragments)
 

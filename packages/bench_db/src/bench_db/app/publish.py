@@ -38,7 +38,7 @@ from bench_db.report.publish import as_json
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.store import database as stores
-from bench_db.store.publish import Entry
+from bench_db.store.publish import Entry, rarely_searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -121,7 +121,7 @@ def publish(
     """
     reading = _Reading(format, provenance, deadline_seconds, formats, progress)
     place = _Place(database, single_writer=single_writer)
-    with _Spool() as runs:
+    with rarely_searched(), _Spool() as runs:
         reading.read(paths, runs, keep_going=keep_going, known=_nothing if replace else place.runs_of_files)
         if not len(runs):
             return reading.publication([])
@@ -307,7 +307,7 @@ def preview(
 ) -> Publication:
     """Read and check files as `publish` does, and store nothing: every result counts as added."""
     reading = _Reading(format, provenance, deadline_seconds, formats, progress)
-    with _Spool() as runs:
+    with rarely_searched(), _Spool() as runs:
         reading.read(paths, runs, keep_going=keep_going)
         files = [_file(read, _to_publish(read)) for read in runs]
     return changed(reading.publication(files), dry_run=True)
