@@ -248,9 +248,8 @@ class _File:
 
     def _frame(self, columns: Iterable[str], points: pa.Table, entry: Integers) -> pl.DataFrame:
         """Return columns of stored points; `entry` is the place of the series of each in the list of series."""
-        if (
-            len(entry) >= _MANY
-        ):  # Arrow would copy a text for each point, and all columns once more to give them to Polars
+        if len(entry) >= _MANY:
+            # Arrow would copy a text for each point, and all columns once more to give them to Polars
             return pl.DataFrame([self._series_of(name, points, entry) for name in columns])
         shared = [name for name in columns if name in _OF_SERIES]
         every = self._series.select(shared).take(entry) if shared else points
