@@ -76,7 +76,7 @@ LINES = {
     ),
     "bulk": Line(what="publish 2,000 files of 180 results, CPU with parsing", unit="s", limit=25, rows=360_000),
     "bulk-memory": Line(what="  peak memory", unit="MB", limit=400, rows=360_000),
-    "bulk-disk": Line(what="  disk over that after maintenance", unit="times", limit=1.5, rows=360_000),
+    "bulk-disk": Line(what="  disk over the settled store", unit="times", limit=1.5, rows=360_000),
     "bulk-flat": Line(what="  CPU a file over that of 200 files", unit="times", limit=None, rows=None),
     "bulk-again": Line(what="  the same files again, over the first time", unit="times", limit=0.1, rows=360_000),
     "day-disk": Line(

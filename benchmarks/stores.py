@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PARQUET_FILES = 10
+_HOUR = 3_600
 # Rivals store tags as canonical text, no iteration counts and no checksums, so they store less and never more.
 _FLAT = {name: leaf for name, leaf in RESULTS_TABLE.leaves.items() if name not in {"tags", "iterations", ROW_CHECKSUM}}
 
@@ -60,6 +61,21 @@ def copy(store: Path, place: Path) -> Path:
 def bytes_on_disk(store: Path) -> int:
     """Return the total bytes of all files in a store."""
     return sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+
+
+def age(store: Path, seconds: float) -> None:
+    """Make every file of a store older: the age of a version is by the clock of its file system."""
+    for file in store.rglob("*"):
+        if file.is_file():
+            known = file.stat()
+            os.utime(file, ns=(known.st_atime_ns, known.st_mtime_ns - int(seconds * 1e9)))
+
+
+def settle(store: Path) -> None:
+    """Compact a store and remove all versions but the newest, as maintenance does when nobody writes for an hour."""
+    for _ in range(2):  # the second time removes the versions that the first has replaced
+        age(store, _HOUR)
+        connect(store).optimize()
 
 
 def flat(rows: pa.RecordBatch | pa.Table) -> pa.Table:

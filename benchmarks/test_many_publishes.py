@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.side_by_side import SideBySide
 
 _FEW = 200
-_DAY, _HOUR = 86_400, 3_600
+_DAY = 86_400
 # Results of a publish in the day.
 _BENCHMARKS = 20
 
@@ -40,7 +39,7 @@ def test_files_at_once(side_by_side: SideBySide, number: int) -> None:
     seconds = {name: many[name] * number / 1e3 for name in ("publish", "duckdb", "sqlite")}
     side_by_side.read("bulk", seconds.pop("publish"), seconds)
     side_by_side.read("bulk-memory", many["memory"])
-    side_by_side.read("bulk-disk", many["disk"] / many["disk, optimized"])
+    side_by_side.read("bulk-disk", many["disk"] / many["disk, settled"])
     side_by_side.read("bulk-flat", many["publish"] / few["publish"])
     side_by_side.read("bulk-again", many["again"] / many["publish"])
 
@@ -54,21 +53,11 @@ def test_disk_in_a_day(side_by_side: SideBySide, number: int, tmp_path: Path) ->
         commit = len(taken)
         assert database.publish(history.results(commit), history.run(commit)).new == _BENCHMARKS
         taken.append(stores.bytes_on_disk(tmp_path / "store"))
-        age(tmp_path / "store", _DAY / number)
+        stores.age(tmp_path / "store", _DAY / number)
 
     side_by_side.turns(publish, {}, rounds=number)
-    for _ in range(2):  # the second removes the versions that the first replaces
-        age(tmp_path / "store", _HOUR)
-        database.optimize()
+    stores.settle(tmp_path / "store")
     settled = stores.bytes_on_disk(tmp_path / "store")
     first = number // 10  # the fixed part of an almost empty store is larger than its rows
     side_by_side.rows = number * _BENCHMARKS
     side_by_side.read("day-disk", max(at / (settled * (n + 1) / number) for n, at in enumerate(taken) if n >= first))
-
-
-def age(store: Path, seconds: float) -> None:
-    """Make every file of a store older: the age of a version is by the clock of its file system."""
-    for file in store.rglob("*"):
-        if file.is_file():
-            known = file.stat()
-            os.utime(file, ns=(known.st_atime_ns, known.st_mtime_ns - int(seconds * 1e9)))
