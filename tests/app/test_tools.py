@@ -240,7 +240,7 @@ class TestRecognition:
         lines = [*one.suite.setup[-2:], f"{one.suite.benchmark} --quick"]
         commands = [shlex.split(str(line).replace("{commit}", head)) for line in lines]
         (tmp_path / "commands.json").write_text(json.dumps(commands))
-        done = read_by("asv", "asv_runner.py", made, tmp_path / "commands.json")
+        done = read_by("asv", "asv_in_checkout.py", made, tmp_path / "commands.json")
         assert done["codes"] == [0, 0, 0], done["output"]
         assert [name.split("/")[-1][:8] for name in done["results"]] == [head[:8]]
 

@@ -52,8 +52,8 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Thresho
         "label": visible(label(identity)),
         "name": "",
         "where": "",
-        "latest": latest,
-        "change": relative(latest - before, before, latest, logarithmic=False)
+        "latest": _short(latest),
+        "change": _short(relative(latest - before, before, latest, logarithmic=False))
         if before and latest is not None
         else None,
         "points": len(medians),
@@ -147,13 +147,15 @@ def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str, s
     facets = {name: sorted({row[name] for _, row in rows}) for name in (*_FACETS, "tags", *apart)}
     place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in facets}
-    plain = ("key", "label", "name", "points", "few", "time", "spark", "worse", "better", "noise", "threshold")
+    plain = (
+        *("key", "label", "name", "points", "few", "time", "spark"),
+        *("worse", "better", "noise", "threshold", "latest", "change"),
+    )
     return {
         "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},
         "files": [list(paths) for paths in files],
         **columns,
         **{name: [one[name] for _, one in rows] for name in plain},
-        **{name: [_short(one[name]) for _, one in rows] for name in ("latest", "change")},
         "failing": [int(one["failing"]) for _, one in rows],
         "stale": [int(one["stale"]) for _, one in rows],
         "heirs": _heirs([one for _, one in rows]),
