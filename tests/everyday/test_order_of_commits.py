@@ -65,6 +65,23 @@ class TestOneSecond:
         assert order(repository) == shas
 
 
+    def test_a_later_job_with_a_complete_clone(self, repository: Repository) -> None:
+        """Every second commit is measured, so parents give no order; the first job of each has depth one, the second all commits."""
+        shas = [repository.commit_at(BEGIN, f"commit {number}") for number in range(1, 9)]
+        repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        for turn, number in enumerate([6, 0, 4, 2]):
+            shallow = Repository(repository.path.parent / f"shallow{turn}")
+            shallow.git("fetch", "--quiet", "--depth", "1", f"file://{repository.path}", shas[number])
+            shallow.git("checkout", "--quiet", "--force", "FETCH_HEAD")
+            at = BEGIN + 100 * HOUR + turn
+            publish(shallow, shallow.measured(0.001 * (1 + turn / 1e6), at=at))
+            repository.git("checkout", "--quiet", shas[number])
+            publish(repository, repository.measured(0.002 * (1 + turn / 1e6), at=at), "--suite", "other")
+        assert order(repository, "--suite", "other") == shas[::2]
+        positions = {record["commit"]: record["position"] for record in asked(repository, "commits", "list")["commits"]}
+        assert positions == {sha: number for number, sha in enumerate(shas, 1) if number % 2}
+
+
 class TestClocks:
     """A commit with a wrong date stays where git has it."""
 

@@ -112,12 +112,12 @@ def commits(engine: Engine, end: float) -> list[RecordedCommit]:
 
 
 def known_in_full(engine: Engine, runs: Iterable[Run]) -> set[tuple[str, str | None]]:
-    """Return device and commit of those runs whose commit is recorded with its parents or its position."""
+    """Return device and commit of those runs whose commit is recorded with its position, which only a complete clone has."""
     wanted = {run.commit for run in runs if run.commit is not None}
     if not wanted or COMMITS_TABLE.name not in engine.present():
         return set()
     records = records_of_commits(engine, wanted)
-    return {(record.dut_name, record.commit) for record in records if record.parents or record.position is not None}
+    return {(record.dut_name, record.commit) for record in records if record.position is not None}
 
 
 def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -> list[RecordedCommit]:
