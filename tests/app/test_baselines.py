@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import Baseline
+from bench_db import Baseline, UserError, check, compare, connect
 from tests.cli.asking import AT, compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import BED, entry, publish, publish_all, sha
@@ -15,8 +15,11 @@ from tests.cli.kinds import BED, entry, publish, publish_all, sha
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench_db import Database as Answers
     from bench_db.store.database import Database
+    from tests.support.histories import History
 
+CLONES = {"bench-db.toml": '[project]\nname = "{}"\n', "pyproject.toml": '[project]\nname = "{}"\n'}
 OTHER_BED = replace(BED, name="ci-2")
 
 
@@ -110,3 +113,42 @@ class TestScope:
         store.set_baseline(Baseline(name="main", commit=sha(3), set_at=AT))
         store.lancedb().open_table("results").delete(f"commit = '{sha(3)}'")
         assert "has no results any more" in refused(store, "check", sha(8))
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Answers:
+    """Two projects without commits, in the order in which they were measured: `one` at version 1, `other` at 2."""
+    database = connect(tmp_path / "store", create=True)
+    for version, device in enumerate(["one", "other"], 1):
+        with database.record(device, dut_version=str(version), dut_timestamp=1_700_000_000 + version) as run:
+            run.add("f", [1.0, 1.0, 1.0], unit="s")
+    return database
+
+
+class TestProjects:
+    """Nothing relates the newest results of projects, so one passes for another's only where that is said."""
+
+    def test_no_clone(self, shared: Answers, tmp_path: Path) -> None:
+        found = compare(shared, clone=tmp_path)
+        assert found.candidate == "version:2"
+        assert found.history.endswith("not of others: the newest of one is version:1")
+        with pytest.raises(UserError, match="the newest is version:2, and the newest of one is version:1; choose"):
+            check(shared, clone=tmp_path)
+
+    @pytest.mark.parametrize("file", CLONES)
+    @pytest.mark.parametrize(("device", "version"), [("one", "1"), ("other", "2")])
+    def test_the_name_of_the_clone(
+        self, shared: Answers, history: History, file: str, device: str, version: str
+    ) -> None:
+        (history.path / file).write_text(CLONES[file].format(device))
+        found = compare(shared, clone=history.path)
+        assert (found.candidate, "others" in found.history) == (f"version:{version}", False)
+        assert check(shared, clone=history.path).candidate == f"version:{version}"
+
+    def test_conditions(self, shared: Answers, tmp_path: Path) -> None:
+        assert check(shared, dut_name="one", clone=tmp_path).candidate == "version:1"
+
+    def test_one_version_of_all(self, shared: Answers, tmp_path: Path) -> None:
+        with shared.record("one", dut_version="2", dut_timestamp=1_700_000_009) as run:
+            run.add("f", [1.0, 1.0, 1.0], unit="s")
+        assert check(shared, clone=tmp_path).candidate == "version:2"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.everyday.asking import asked, order, publish
+from tests.cli.conftest import bench_db
+from tests.everyday.asking import asked, order, publish, store_of
 from tests.support.everyday import BEGIN, HOUR, Repository
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ class TestOneSecond:
             shallow.git("checkout", "--quiet", "--force", "FETCH_HEAD")
             publish(shallow, shallow.measured(0.001 * (1 + turn / 1e6), at=BEGIN + 100 * HOUR + turn))
         assert order(repository) == shas
-
 
     def test_a_later_job_with_a_complete_clone(self, repository: Repository) -> None:
         """Every second commit is measured, so parents give no order; the first job of each has depth one, the second all commits."""
@@ -183,3 +183,47 @@ class TestTwoRepositories:
         rows = asked(one, "trend", "*")
         assert [row["commit"] for row in rows if row["dut_name"] == "proj"] == ones
         assert [row["commit"] for row in rows if row["dut_name"] == "other"] == others
+
+    def test_the_newest_commit_is_that_of_the_checkout(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A gate in one repository does not judge the newest commit of another, which others publish into the same bucket."""
+        one, other = Repository(tmp_path / "one"), Repository(tmp_path / "other")
+        (other.path / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1.0"\n')
+        shas = []
+        for repository, start, last in ((one, BEGIN, 0.002), (other, BEGIN + 30 * HOUR, 0.001)):
+            for number in range(10):
+                repository.commit_at(start + number * HOUR)
+                mean = last if number == 9 else 0.001 * (1 + number % 3 / 1000)
+                publish(repository, repository.measured(mean, at=start + number * HOUR + 60))
+            shas.append(repository.git("rev-parse", "HEAD"))
+        for repository, code, sha in ((one, 1, shas[0]), (other, 0, shas[1])):
+            monkeypatch.chdir(repository.path)
+            answer = bench_db("check", "--store", store_of(one), "--output", "json")
+            assert answer.code == code, (answer.err, answer.out)
+            assert answer.document["candidate"] == sha
+        # a clone of depth one of something newer has none of the commits, and its project has the name of the device
+        shallow = Repository(tmp_path / "shallow")
+        (shallow.path / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1.0"\n')
+        shallow.commit_at(BEGIN + 90 * HOUR)
+        words = ("compare", "latest", "--store", store_of(one), "--output", "json")
+        monkeypatch.chdir(shallow.path)
+        assert bench_db(*words).document["candidate"] == shas[1]
+        monkeypatch.chdir(tmp_path)
+        assert bench_db(*words).document["candidate"] == shas[1]
+        assert bench_db(*words).document["history"].endswith(f"not of others: the newest of proj is {shas[0][:9]}")
+        assert f"the newest of proj is {shas[0][:9]}" in bench_db("show", "--store", store_of(one)).err
+        answer = bench_db("check", "--store", store_of(one))
+        assert (answer.code, answer.out) == (2, "")
+        assert f"the newest of proj is {shas[0][:9]}; choose a device with --dut-name, or name a commit" in answer.err
+        assert bench_db(*words, "--dut-name", "proj").document["candidate"] == shas[0]
+
+    def test_devices_of_one_repository(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where each commit measures what it changed, the newest commit is that of any device, with and without a clone."""
+        shas = []
+        for number, devices in enumerate(["ab", "a", "b", "a"]):
+            shas.append(repository.commit_at(BEGIN + number * HOUR))
+            for device in devices:
+                file = repository.measured(0.001 * (1 + number / 1000), at=BEGIN + number * HOUR + 60)
+                publish(repository, file, "--dut-name", device, "--checkout", repository.path)
+        for place in (repository.path, repository.path.parent):
+            monkeypatch.chdir(place)
+            assert asked(repository, "compare", "latest")["candidate"] == shas[-1]

@@ -305,7 +305,7 @@ def test_from_nothing_to_an_alarm(  # noqa: PLR0917 a story and two fixtures
 class TestPairs:
     """A pull request is measured in alternation with its merge base, without a history: judged, stored, commented and gated."""
 
-    def opened(self, there: Repository, tools: Path, rounds: int | None = None, **files: str) -> Run:
+    def opened(self, there: Repository, tools: Path, rounds: int | None = None, /, **files: str) -> Run:
         """Open a pull request with a change of these files, in a repository whose main branch was never measured."""
         initialise(there, tools)
         if rounds is not None:
@@ -324,7 +324,7 @@ class TestPairs:
     def test_a_quarter_more_work(self, tmp_path: Path, tools: Path) -> None:
         """The clock and the work are real, and so is whatever else this machine does: a busy one needs more rounds."""
         with repository(tmp_path, {"pyproject.toml": PYPROJECT, "bench/test_speed.py": REAL_SUITE}, tools) as there:
-            run = self.opened(there, tools, rounds=60, level__txt="1.25")
+            run = self.opened(there, tools, 60, level__txt="1.25")
             assert run.conclusion == "failure", logs(run)
             [comment] = there.fake.comments
             assert "2 benchmarks regressed, in pairs" in comment["body"], comment["body"]

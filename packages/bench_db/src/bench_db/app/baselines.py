@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -15,22 +16,25 @@ import polars as pl
 
 from bench_db.app.answers import Answer, frame_of
 from bench_db.app.commit_names import sha_of
+from bench_db.app.configuration import load
 from bench_db.app.database import on_database
 from bench_db.app.runs import runs
 from bench_db.errors import BaselineNotMeasuredError, UserError
 from bench_db.identity import ABBREVIATED_SHA, require_text
+from bench_db.ingest import manifest_of
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
 from bench_db.query.selection import RUN, VERSION, Selection, natural_key, nearest, no_match, of_name, short
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
+from bench_db.schedule.config import FILE
 from bench_db.schedule.plan import abbreviates
 from bench_db.store.ledger import scope_of
 from bench_db.store.versions import AsOf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Unpack
 
     from bench_db.store.database import Database
@@ -57,6 +61,37 @@ class _StoredScope(TypedDict):
     dut_name: str | None
     testbed_name: str | None
     branch: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What is compared: a full commit, `version:` with a version, or `run:` with the keys of runs.
+
+    Projects that share a store have a newest commit each. `others` has those of the devices of other projects, the newest first, where
+    neither the conditions nor the clone say which project is meant.
+    """
+
+    name: str
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def about(self) -> str:
+        """What a description of the compared history adds about the others, nothing without any."""
+        return f", not of others: {self._newest}" if self.others else ""
+
+    @property
+    def _newest(self) -> str:
+        return ", ".join(f"the newest of {device} is {short(name)}" for device, name in self.others.items())
+
+    def sole(self) -> str:
+        """Return its name. Raises `UserError` where the newest of another project could be meant as well."""
+        if not self.others:
+            return self.name
+        message = (
+            f"this store has several projects, and the working directory is a clone of none: the newest is {short(self.name)}, and "
+            f"{self._newest}; choose a device with `dut_name`, or name a commit"
+        )
+        raise UserError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +193,7 @@ def set_baseline(
     if chosen != Selection() and store.latest(chosen).is_empty():
         message = "there are no results of this device and test bed; 'bench-db latest' lists what there is"
         raise UserError(message)
-    full = candidate_of(store, commit, replace(chosen, branch=stored["branch"]))
+    full = candidate_of(store, commit, replace(chosen, branch=stored["branch"])).sole()
     return store.set_baseline(Baseline(name=checked_name(name), commit=full, set_at=_now(at), set_by=by, **stored))
 
 
@@ -190,22 +225,66 @@ def _now(at: int | None) -> int:
 
 def candidate_of(
     store: Database, text: str, chosen: Selection, as_of: AsOf | None = None, clone: Path | None = None
-) -> str:
+) -> Candidate:
     """Return what a text names: a full commit, `version:` with a version, or `run:` with the keys of runs.
 
-    `latest` is the newest commit that is measured, or the newest version where results name no commit. `run:` takes a run id or a
-    key, `tag:` a tag of the clone, and any other name is looked up in the clone. Raises `UserError` when nothing is measured.
+    `latest` is the newest commit that is measured, or the newest version where results name no commit; where projects share a store,
+    that of the project that the clone is of. `run:` takes a run id or a key, `tag:` a tag of the clone, and any other name is looked
+    up in the clone. Raises `UserError` when nothing is measured.
     """
     if text != LATEST:
-        return _measured(store, text, clone, as_of)
-    found = store.latest(chosen, as_of).sort("commit_order", "run_time", "commit")
-    commits = found["commit"].drop_nulls()
+        return Candidate(name=_measured(store, text, clone, as_of))
+    found = store.latest(chosen, as_of).sort("commit_order", "run_time", "commit", descending=True)
     if found.is_empty():
         message = (
             f"there is no result of any commit: {no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of))}"
         )
         raise UserError(message)
-    return str(commits[-1]) if len(commits) else f"{VERSION}{found['dut_version'][-1]}"
+    if found["commit"].null_count() < len(found):
+        found = found.drop_nulls("commit")
+    builds = found.unique("dut_name", keep="first", maintain_order=True)
+    names = pl.coalesce("commit", VERSION + pl.col("dut_version"))
+    newest: dict[str, str] = dict(builds.select("dut_name", names).iter_rows())
+    if len(set(newest.values())) > 1:
+        return _of_one_project(newest, _projects(store, newest, as_of), clone or Path())
+    return Candidate(name=next(iter(newest.values())))
+
+
+def _of_one_project(newest: Mapping[str, str], projects: Sequence[Collection[str]], clone: Path) -> Candidate:
+    """Return the newest build of the project that the clone is of; where it is of none, the newest of all, and what others have."""
+    meant = projects if len(projects) == 1 else _of_clone(projects, newest, clone)
+    first = next(device for device in newest if not meant or device in meant[0])
+    own = next(devices for devices in projects if first in devices)
+    others = {} if meant else {device: name for device, name in newest.items() if device not in own}
+    return Candidate(name=newest[first], others=others)
+
+
+def _of_clone(projects: Sequence[Collection[str]], newest: Mapping[str, str], clone: Path) -> Sequence[Collection[str]]:
+    """Return the project that a clone has the newest commits of, else the one with its name; none outside of any clone."""
+    if not any((directory / ".git").exists() for directory in (clone, *clone.absolute().parents)):
+        return ()
+    known = [devices for devices in projects if any(git.knows(clone, newest[device]) for device in devices)]
+    return known if len(known) == 1 else [devices for devices in projects if _device_of(clone) in devices]
+
+
+def _projects(store: Database, devices: Iterable[str], as_of: AsOf | None) -> list[set[str]]:
+    """Divide devices into those that have recorded commits in common."""
+    of_commit: dict[str, set[str]] = defaultdict(set)
+    for record in store.commits(as_of):
+        of_commit[record.commit].add(record.dut_name)
+    projects = [{device} for device in devices]
+    for together in of_commit.values():
+        joined = [devices for devices in projects if devices & together]
+        if len(joined) > 1:
+            others = [devices for devices in projects if not devices & together]
+            projects = [*others, set[str]().union(*joined)]
+    return projects
+
+
+def _device_of(clone: Path) -> str | None:
+    """Return the name of the project of a clone: that of its bench-db.toml, else of its manifest."""
+    file = clone / FILE
+    return load(file).project.name if file.is_file() else manifest_of(clone)[0]
 
 
 def name_of(store: Database, text: str, clone: Path | None = None) -> str:
@@ -226,6 +305,7 @@ def name_of(store: Database, text: str, clone: Path | None = None) -> str:
 
 
 def _measured(store: Database, text: str, clone: Path | None, as_of: AsOf | None) -> str:
+    """Return what a text names, as `name_of` does, if it is measured. Raises `UserError` for what has no results."""
     require_text("commit", text)
     if text.startswith(VERSION):
         if store.runs_of(text, as_of):

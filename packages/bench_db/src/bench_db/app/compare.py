@@ -138,16 +138,16 @@ def compare(
     """
     chosen = selection_of(selection, conditions)
     version = str(store.version if as_of is None else as_of)
-    commit = candidate_of(store, candidate, chosen, as_of, Path(clone))
+    found = candidate_of(store, candidate, chosen, as_of, Path(clone))
     query = BaselineQuery(
-        candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
+        candidate=found.name, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
     )
     runs = resolve(store, query)
     judged = verdicts(store, query, runs=runs, method=method, min_effect=min_effect)
     comparisons, blame = with_causes(store, judged, as_of)
     return Compared(
-        history=history_of(store, query),
-        candidate=commit,
+        history=f"{history_of(store, query)}{found.about}",
+        candidate=found.name,
         baseline=runs.about,
         baseline_commits=runs.commits,
         method=method,
@@ -181,7 +181,7 @@ def counts_of(
 
     They are those of `compare`. Of a commit of few series only the points of these are read, and of what it lacks the newest commits.
     """
-    candidate = candidate_of(store, commit, selection, as_of, Path())
+    candidate = candidate_of(store, commit, selection, as_of, Path()).name
     query = BaselineQuery(candidate=candidate, what=None, chosen=selection, branch=None, clone=Path(), as_of=as_of)
     runs = resolve(store, query)
     counts = _counts_of_own(store, query, runs)

@@ -145,13 +145,13 @@ def check(
     Else the comparison of runs decides, from `min_effect` percent. `set_baseline` moves the baseline to a commit that
     passes without a suspected regression. With `confirming` the series that got worse, and the suspected ones, are measured again in
     pairs with the commit of the baseline: confirmed ones fail, those not confirmed pass, and an undecided one stays what it is.
-    Raises `UserError` when nothing is measured, or the baseline is not set.
+    Raises `UserError` when nothing is measured, when the newest commit could be of several projects, and for a baseline that is not set.
     """
     if threshold is not None and (min_effect is not None or method != "runs"):
         message = "`threshold` is a method of its own: leave out `method` and `min_effect`"
         raise UserError(message)
     chosen = selection_of(selection, conditions)
-    version, commit = str(store.version), candidate_of(store, candidate, chosen, clone=Path(clone))
+    version, commit = str(store.version), candidate_of(store, candidate, chosen, clone=Path(clone)).sole()
     query = BaselineQuery(
         candidate=commit,
         what=baseline,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,9 +108,11 @@ def show(
     the commits in between. `commit_url` is the address of a commit with `{commit}` for its sha, by default that of the repository whose CI
     published last. Raises `UserError` for a commit without results and for an ambiguous one.
     """
-    sha = candidate_of(store, commit, Selection(), as_of, Path(clone))
+    found = candidate_of(store, commit, Selection(), as_of, Path(clone))
+    sha = found.name
     before = _before(store, sha, as_of)
     compared = compare(store, sha, baseline=before, clone=clone, as_of=as_of)
+    compared = replace(compared, history=f"{compared.history}{found.about}")
     known = {series.series_key: series for series in (c.series for c in compared.comparisons)}
     findings = in_order(f for f in store.findings(as_of) if f.commit == sha and f.series_key in known)
     records = store.commits(as_of)
