@@ -85,6 +85,9 @@ class TestGate:
         gate = api.check(store, sha(29))
         assert (gate.passed, gate.baseline) == (False, "the level since the last change")
         assert "is no named baseline" in refused(store, "check", sha(29), "--set-baseline")
+        assert "is of another project" in refused(store, "check", sha(29), "--baseline", "main")
+        store.set_baseline(Baseline(name="main", commit=sha(28), set_at=AT, dut_name="other"))
+        assert api.check(store, sha(29), baseline="main").baseline == f"main ({sha(28)[:9]} for device other)"
         assert api.check(store, sha(8)).baseline.startswith("main (")
 
     @pytest.mark.parametrize(

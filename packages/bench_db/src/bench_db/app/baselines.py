@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -440,10 +441,11 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
     fitting = _fitting(store, query, named)
     used = {place: pointer for place, pointer in fitting.items() if pointer is not None}
     if not used:
-        scopes = "; ".join(sorted(scope_text(pointer) for pointer in named))
+        device, _ = next(iter(fitting))
+        scopes = "; ".join(sorted(f"{scope_text(pointer)} ({_short(pointer)})" for pointer in named))
         message = (
-            f"baseline {name!r} is set for {scopes}, and {short(query.candidate)} was measured on none of these; "
-            f"set it for what it was measured on: bench-db baseline set {name} COMMIT"
+            f"baseline {name!r} is set for {scopes}, and {short(query.candidate)} was measured on none of these, or is of another project; "
+            f"set it for what it was measured on: bench-db baseline set {name} COMMIT --dut-name {shlex.quote(device)}"
         )
         raise UserError(message)
     history = {pointer: _history_of(store, query, pointer) for pointer in dict.fromkeys(used.values())}
@@ -458,27 +460,28 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
 
 
 def usual(store: Database, query: BaselineQuery) -> str:
-    """Return what a candidate is compared with by default: `main`, where that is set for what was measured, else the level.
-
-    A setting is not for a device of which its commit has no result while it has some of another: a store can have several projects.
-    """
+    """Return what a candidate is compared with by default: `main`, where that is set for what was measured, else the level."""
     named = [pointer for pointer in store.baselines(as_of=query.as_of) if pointer.name == USUAL]
-    fitting = _fitting(store, query, named) if named else {}
-    for (dut, _), pointer in fitting.items():
-        if pointer is not None:
-            of_it = of_name(str(pointer.commit))
-            devices = store.rows(("dut_name",), Selection(everything=True), query.as_of, condition=of_it)["dut_name"]
-            if devices.is_empty() or dut in devices:
-                return USUAL
-    return LEVEL
+    return USUAL if named and any(_fitting(store, query, named).values()) else LEVEL
 
 
 def _fitting(
     store: Database, query: BaselineQuery, named: Sequence[Baseline]
 ) -> dict[tuple[str, str], Baseline | None]:
     """Return the setting that applies to the candidate on each device and test bed where it was measured."""
-    ours = _ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows()
-    return {(dut, bed): holding(named, (dut, bed), set(branches)) for dut, bed, branches in ours}
+    ours = list(_ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows())
+    of_device = {dut: [pointer for pointer in named if _is_for(store, query, pointer, dut)] for dut, _, _ in ours}
+    return {(dut, bed): holding(of_device[dut], (dut, bed), set(branches)) for dut, bed, branches in ours}
+
+
+def _is_for(store: Database, query: BaselineQuery, pointer: Baseline, device: str) -> bool:
+    """Return whether a setting may apply to a device: its commit is not measured at all, or measured in the project of the device."""
+    of_it = of_name(str(pointer.commit))
+    rows = store.rows(("dut_name",), Selection(everything=True), query.as_of, condition=of_it)
+    devices = set(rows["dut_name"])
+    if not devices or device in devices:
+        return True
+    return any(device in one and devices & one for one in _projects(store, {device, *devices}, query.as_of))
 
 
 def _commit(store: Database, query: BaselineQuery, known: Iterable[Baseline]) -> str:
