@@ -71,6 +71,13 @@ class TestGate:
         store.set_baseline(Baseline(name="main", commit=sha(9), set_at=AT))
         assert api.check(store).baseline.startswith("main (")
 
+    def test_a_test_bed_without_results_of_the_commit_is_named(self, store: Database) -> None:
+        """The job of the machine that shows the regression may have failed."""
+        publish_all(store, [entry(number, {"f": 100.0}, bed=OTHER_BED) for number in range(7)])
+        assert api.check(store).history == f"the main history (branch main); {sha(8)[:9]} is not measured on ci-2"
+        assert api.check(store, sha(6)).history == "the main history (branch main)"
+        assert api.check(store, test_bed_name="ci-1").history == "the main history (branch main)"
+
     @pytest.mark.slow
     def test_main_is_set_for_another_project(self, store: Database) -> None:
         """A store can have several projects, and a commit of one is no baseline of another."""

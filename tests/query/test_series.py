@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from bench_db.query.series import (
     COMMIT_ORDER,
     FIGURES,
     IDENTITY,
+    Points,
     comparisons_told_apart,
     identified,
     last_points,
@@ -25,9 +27,11 @@ from bench_db.query.series import (
     series_told_apart,
     statistics,
     told_apart,
+    unmeasured,
     with_change_since_first,
     with_changes,
 )
+from bench_db.rules import RULES
 from bench_db.store.database import Database, connect
 from tests.cli.kinds import publish
 
@@ -287,3 +291,41 @@ class TestToldApart:
     def test_nothing_is_looked_up_for_one(self, alike: Database) -> None:
         one = alike.latest(Selection(benchmark="g"))
         assert told_apart(one, lambda keys: pytest.fail(f"asked for {keys}")).equals(one)
+
+
+class TestUnmeasured:
+    """A candidate that was measured on a part of what its device is measured on says where not, until that is out of use."""
+
+    SERIES = pl.DataFrame(
+        [(1, "d", "x86", "s"), (2, "d", "x86", "t"), (3, "d", "arm", "s"), (4, "d", "arm", ""), (5, "e", "ppc", "s")],
+        schema=["series_key", "dut_name", "test_bed_name", "suite"],
+        orient="row",
+    )
+
+    def found(self, *measured: tuple[int, int]) -> list[str]:
+        """Return where the newest order is not measured, of pairs of a series and an order, which is the run, too."""
+        rows = pl.DataFrame(measured, schema=["series_key", "commit_order"], orient="row")
+        points = Points(series=self.SERIES, rows=rows.with_columns(run_key="commit_order"))
+        return unmeasured(points, [max(order for _, order in measured)])
+
+    def test_everywhere(self) -> None:
+        assert self.found(*product((1, 2, 3, 4), (1, 2))) == []
+
+    def test_not_on_a_test_bed(self) -> None:
+        assert self.found((1, 1), (3, 1), (4, 1), (1, 2)) == ["arm"]
+
+    def test_not_of_a_suite(self) -> None:
+        assert self.found(*product((1, 2, 3, 4), (1,)), (1, 2), (3, 2)) == ["(no suite) on arm", "t on x86"]
+
+    def test_another_device(self) -> None:
+        assert self.found((1, 1), (5, 1), (1, 2)) == []
+
+    def test_out_of_use(self) -> None:
+        before = [(1, order) for order in range(2, 2 + RULES.recent_commits)]
+        assert self.found((3, 1), *before) == ["arm"]
+        assert self.found((3, 1), *before, (1, 99)) == []
+
+    def test_a_later_commit_says_nothing(self) -> None:
+        rows = pl.DataFrame([(1, 1), (3, 2)], schema=["series_key", "commit_order"], orient="row")
+        points = Points(series=self.SERIES, rows=rows.with_columns(run_key="commit_order"))
+        assert unmeasured(points, [1]) == []

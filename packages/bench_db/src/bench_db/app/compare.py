@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -30,8 +30,8 @@ from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, MeanChange, Verdict
 from bench_db.query.history import ORDER
-from bench_db.query.selection import Conditions, Selection, of_name, selection_of
-from bench_db.query.series import Points, series_told_apart
+from bench_db.query.selection import Conditions, Selection, of_name, selection_of, short
+from bench_db.query.series import Points, series_told_apart, unmeasured
 from bench_db.query.thresholds import Threshold, Thresholds
 from bench_db.report.document import record_json
 from bench_db.rules import RULES
@@ -143,10 +143,10 @@ def compare(
         candidate=found.name, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
     )
     runs = resolve(store, query)
-    judged = verdicts(store, query, runs=runs, method=method, min_effect=min_effect)
+    judged, lacking = verdicts(store, query, runs=runs, method=method, min_effect=min_effect)
     comparisons, blame = with_causes(store, judged, as_of)
     return Compared(
-        history=f"{history_of(store, query)}{found.about}",
+        history=f"{history_of(store, query, lacking)}{found.about}",
         candidate=found.name,
         baseline=runs.about,
         baseline_commits=runs.commits,
@@ -165,9 +165,22 @@ def compare(
     )
 
 
-def history_of(store: Database, query: BaselineQuery) -> str:
-    """Describe whose results are compared: those of the branch that chose the candidate, else of what it is compared with."""
-    return store.history(query.as_of).about(replace(query.chosen, pr_number=None))
+class Verdicts(NamedTuple):
+    """The verdicts on the series of a candidate, and where it was not measured, as `query.series.unmeasured` returns it."""
+
+    comparisons: list[Comparison]
+    unmeasured: list[str]
+
+
+def history_of(store: Database, query: BaselineQuery, lacking: Sequence[str]) -> str:
+    """Describe whose results are compared: those of the branch that chose the candidate, else of what it is compared with.
+
+    `lacking` are the test beds and suites where the candidate was not measured.
+    """
+    more = len(lacking) - RULES.nearest_names
+    names = ", ".join(lacking[: RULES.nearest_names]) + (f" and {more} more" if more > 0 else "")
+    whose = store.history(query.as_of).about(replace(query.chosen, pr_number=None))
+    return f"{whose}; {short(query.candidate)} is not measured on {names}" if lacking else whose
 
 
 def counts_of(
@@ -187,9 +200,9 @@ def counts_of(
     counts = _counts_of_own(store, query, runs)
     if counts is not None:
         return lambda device: {str(one): counts[device, one] for one in Verdict if counts[device, one]}
-    judged = verdicts(store, query, runs=runs, method="runs", min_effect=None, missing_levels=False)
+    judged, _ = verdicts(store, query, runs=runs, method="runs", min_effect=None, missing_levels=False)
     if {Verdict.NEW, Verdict.MISSING} <= {c.verdict for c in judged}:  # those of one machine may be judged by another
-        judged = verdicts(store, query, runs=runs, method="runs", min_effect=None)
+        judged, _ = verdicts(store, query, runs=runs, method="runs", min_effect=None)
     return lambda device: counted(c for c in judged if c.series.dut_name == device)
 
 
@@ -262,7 +275,7 @@ def verdicts(
     method: str,
     min_effect: float | None,
     missing_levels: bool = True,
-) -> list[Comparison]:
+) -> Verdicts:
     """Return the verdict on every series of a candidate. `min_effect` is in percent. Raises `UserError` without results.
 
     `missing_levels` is that of `judge`.
@@ -292,7 +305,7 @@ def verdicts(
     if not judged:
         message = f"no results of {candidate} with these conditions; 'bench-db has {candidate}' says what is measured"
         raise UserError(message)
-    return judged
+    return Verdicts(judged, unmeasured(points, own))
 
 
 def local_verdicts(store: Database, local: Database, commit: str, *, until: int | None = None) -> list[Comparison]:

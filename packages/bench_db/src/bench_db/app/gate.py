@@ -169,7 +169,7 @@ def check(
         )
         raise UserError(message)
     method, least = (method, min_effect) if threshold is None else ("threshold", threshold)
-    judged = verdicts(store, query, runs=runs, method=method, min_effect=least)
+    judged, lacking = verdicts(store, query, runs=runs, method=method, min_effect=least)
     confirmed = None
     if confirming is not None and (flagged := failing(judged, FLAGGED)):
         from bench_db.app.confirm import applied, baseline_commit, confirm, flagged_of  # noqa: PLC0415 a check that passes needs no measuring
@@ -187,7 +187,7 @@ def check(
     moved = set_baseline and not failed and not failing(comparisons, ["suspected"])
     moved = moved and _move(store, runs, commit, set_by)
     return Gate(
-        history=history_of(store, query),
+        history=history_of(store, query, lacking),
         candidate=commit,
         baseline=runs.about,
         baseline_commits=runs.commits,

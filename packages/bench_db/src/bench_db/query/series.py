@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.model import Series, series_label
+from bench_db.rules import RULES
 from bench_db.summary import STATISTICS, summarise_column
 from bench_db.threads import threads
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     import pyarrow as pa
 
@@ -72,6 +73,28 @@ class Points:
         """Return the points of both, duplicates included."""
         series = pl.concat([self.series, other.series]).unique("series_key", keep="first", maintain_order=True)
         return Points(series=series, rows=pl.concat([self.rows, other.rows]))
+
+
+def unmeasured(points: Points, own: Collection[int]) -> list[str]:
+    """Return the test beds, and the suites on a test bed, where the device of a candidate was measured and the candidate was not.
+
+    One of the `rules.recent_commits` newest commits before the candidate was measured there. `own` are the keys of the candidate's runs.
+    """
+    is_own = pl.col("run_key").is_in(own)
+    devices = points.series.filter(pl.col("series_key").is_in(points.rows.filter(is_own)["series_key"].implode()))
+    of_device = points.series.filter(pl.col("dut_name").is_in(devices["dut_name"].implode()))
+    rows = points.rows.filter(pl.col("series_key").is_in(of_device["series_key"].implode()))
+    until = rows.filter(is_own)["commit_order"].max()
+    recent = rows.filter(pl.col("commit_order") <= until)["commit_order"].unique().top_k(RULES.recent_commits + 1)
+    of_series = rows.filter(pl.col("commit_order").is_in(recent.implode())).group_by("series_key").agg(own=is_own.any())
+    placed = of_series.join(of_device.select("series_key", "test_bed_name", "suite"), on="series_key")
+    beds = placed.group_by("test_bed_name").agg(pl.col("own").any())
+    suites = placed.group_by("test_bed_name", "suite").agg(pl.col("own").any())
+    measured = set(beds.filter("own")["test_bed_name"])
+    without = suites.filter(~pl.col("own")).sort("test_bed_name", "suite").iter_rows()
+    return list(
+        dict.fromkeys(f"{suite or '(no suite)'} on {bed}" if bed in measured else bed for bed, suite, _ in without)
+    )
 
 
 def oldest_first(results: pl.LazyFrame) -> pl.LazyFrame:
