@@ -101,61 +101,55 @@ def statistics(lists: pa.ListArray) -> dict[str, Floats]:
     offsets = offsets.astype(np.int64) - offsets[0]
     starts, lengths = offsets[:-1], np.diff(offsets)
     columns = {name: np.empty(len(lengths)) for name in STATISTICS} | {"n": lengths}
-    for length in sorted(set(lengths.tolist())):  # np.unique imports numpy.ma, which takes 48 ms
-        rows = np.flatnonzero(lengths == length)
-        for name, column in _of_equal_length(values[starts[rows][:, None] + np.arange(length)]).items():
-            columns[name][rows] = column
+    with np.errstate(over="ignore", under="ignore"):  # entered once: most lengths of a run have few lists
+        for length in sorted(set(lengths.tolist())):  # np.unique imports numpy.ma, which takes 48 ms
+            rows = np.flatnonzero(lengths == length)
+            block = values[starts[rows][:, None] + np.arange(length)]
+            for name, column in zip(STATISTICS, _of_equal_length(block), strict=True):
+                columns[name][rows] = column
     return columns
 
 
-def _of_equal_length(block: Floats) -> dict[str, Floats]:
-    """Return the statistics of each row of a matrix, sorted first so that the order of samples changes no bit."""
+def _of_equal_length(block: Floats) -> tuple[Floats, ...]:
+    """Return the `STATISTICS` of each row of a matrix, sorted first so that the order of samples changes no bit."""
     block.sort(axis=1)
-    last = block.shape[1] - 1
-    mean = np.clip(_mean(block), block[:, 0], block[:, -1])
-    return {
-        "min": block[:, 0],
-        "q1": _quantile(block, 0.25),
-        "median": _quantile(block, 0.5),
-        "q3": _quantile(block, 0.75),
-        "max": block[:, -1],
-        "mean": mean,
-        "standard_deviation": _standard_deviation(block, mean) if last else np.zeros(len(block)),
-    }
+    low, high = block[:, 0], block[:, -1]
+    mean = np.minimum(np.maximum(_mean(block), low), high)
+    spread = _standard_deviation(block, mean) if block.shape[1] > 1 else np.zeros(len(block))
+    return low, *_quartiles(block), high, mean, spread
 
 
 def _mean(block: Floats) -> Floats:
-    with np.errstate(over="ignore"):
-        mean: Floats = block.mean(axis=1)
-        too_large = ~np.isfinite(mean)  # the sum overflows a float64 although the mean does not
-        if too_large.any():
-            mean[too_large] = (block[too_large] / block.shape[1]).sum(axis=1)
+    mean: Floats = block.mean(axis=1)
+    too_large = ~np.isfinite(mean)  # the sum overflows a float64 although the mean does not
+    if too_large.any():
+        mean[too_large] = (block[too_large] / block.shape[1]).sum(axis=1)
     return mean
 
 
 def _standard_deviation(block: Floats, mean: Floats) -> Floats:
     """Return the standard deviation of each row, clamped to the largest float64."""
     degrees = block.shape[1] - 1
-    with np.errstate(over="ignore", under="ignore"):
-        deviations = block - mean[:, None]
-        spread = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / degrees)
-        extreme = ~np.isfinite(spread) | (spread < 1e-150)  # noqa: PLR2004 squares overflow or underflow here
-        if extreme.any():
-            quarters = block[extreme] / 4 - mean[extreme, None] / 4
-            scale = np.maximum(np.abs(quarters).max(axis=1), np.finfo(np.float64).tiny)
-            scaled = quarters / scale[:, None]
-            spread[extreme] = 4 * scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / degrees)
+    deviations = block - mean[:, None]
+    spread = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / degrees)
+    extreme = ~np.isfinite(spread) | (spread < 1e-150)  # noqa: PLR2004 squares overflow or underflow here
+    if extreme.any():
+        quarters = block[extreme] / 4 - mean[extreme, None] / 4
+        scale = np.maximum(np.abs(quarters).max(axis=1), np.finfo(np.float64).tiny)
+        scaled = quarters / scale[:, None]
+        spread[extreme] = 4 * scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / degrees)
     clamped: Floats = np.minimum(spread, np.finfo(np.float64).max)
     return clamped
 
 
-def _quantile(block: Floats, probability: float) -> Floats:
-    """Return the quantile of each sorted row, interpolated linearly at (n - 1) p (Hyndman and Fan 1996, type 7)."""
-    position = (block.shape[1] - 1) * probability
-    below = int(position)
-    low = block[:, below]
-    if position == below:
-        return low.copy()
-    high, share = block[:, below + 1], position - below
-    between: Floats = np.clip(low * (1 - share) + high * share, low, high)
-    return between
+def _quartiles(block: Floats) -> Iterator[Floats]:
+    """Yield the quartiles of each sorted row, interpolated linearly at (n - 1) p (Hyndman and Fan 1996, type 7)."""
+    for probability in (0.25, 0.5, 0.75):
+        position = (block.shape[1] - 1) * probability
+        below = int(position)
+        low = block[:, below]
+        if position == below:
+            yield low
+        else:
+            high, share = block[:, below + 1], position - below
+            yield np.minimum(np.maximum(low * (1 - share) + high * share, low), high)
