@@ -60,9 +60,7 @@ class TestFind:
         read: list[int] = []
         merged = leftovers._merged
 
-        def counted(
-            known: leftovers.Fingerprints, stored: Snapshot, fragments: list[Fragment]
-        ) -> leftovers.Fingerprints:
+        def counted(known: leftovers._Known, stored: Snapshot, fragments: list[Fragment]) -> leftovers._Known:
             read.append(len(fragments))
             return merged(known, stored, fragments)
 
@@ -151,7 +149,7 @@ class TestFingerprints:
 
     @pytest.mark.slow
     def test_covers_every_file(self, maintained: Database) -> None:
-        known, covered = leftovers._read(maintained._engine)
+        (known,), covered = leftovers._read(maintained._engine)
         assert covered == {fragment.file for fragment in maintained._engine.open(RESULTS_TABLE).fragments()}
         assert len(known) == 5  # of 9 rows, which share some samples
         assert (known[1:] > known[:-1]).all()
@@ -173,8 +171,22 @@ class TestFingerprints:
             maintained._engine.delete(RESULTS_TABLE, condition("commit", commit_of(number)))
         maintained._engine.delete(RESULTS_TABLE, condition("benchmark_name", "bench 2"))
         maintained.optimize()
-        assert len(leftovers._read(maintained._engine)[0]) == 2
+        assert len(leftovers._read(maintained._engine).every()) == 2
         assert self._found(maintained) == 1
+
+    @pytest.mark.parametrize("block", [1, 2, 4])
+    def test_is_in_blocks(self, maintained: Database, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+        monkeypatch.setattr(leftovers, "_BLOCK", block)
+        monkeypatch.setattr(leftovers, "_BLOCK_BYTES", 4 * block)
+        maintained._engine.discard(FINGERPRINTS_TABLE)
+        other = connect(maintained.uri)
+        for number in (4, 5):
+            run, results = run_of(number)
+            other.publish(results, run)
+        other.optimize()
+        blocks = leftovers._read(other._engine).blocks
+        assert len(blocks) == -(-len(leftovers._Known(blocks).every()) // block)
+        assert [self._found(one) for one in (other, connect(other.uri))] == [1, 1]
 
     @pytest.mark.slow
     def test_a_fingerprint_is_no_proof(self, maintained: Database, monkeypatch: pytest.MonkeyPatch) -> None:

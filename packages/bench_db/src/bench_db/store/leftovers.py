@@ -7,7 +7,7 @@ look-up reads only newer ones. Reading all `values_hash` instead takes as long a
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -36,9 +36,39 @@ _COVER = b"bench_db:covers"
 _BLOCK_BYTES = 1 << 20
 # Fingerprints of deleted rows stay until there are this many times as many as rows.
 _STALE = 2
-_NONE: Fingerprints = np.empty(0, np.uint32)
+# To insert a few fingerprints copies all the others of their block, so that those of newer rows begin another one.
+_BLOCK = 1 << 16
+
+
+class _Known(NamedTuple):
+    """The fingerprints of some data files, in sorted blocks."""
+
+    blocks: tuple[Fingerprints, ...] = ()
+    covered: frozenset[str] = frozenset()
+
+    def has(self, wanted: Fingerprints) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return for each wanted fingerprint whether it is one of them."""
+        found = np.zeros(len(wanted), np.bool_)
+        for block in self.blocks:
+            found |= _contains(block, wanted)
+        return found
+
+    def plus(self, hashes: npt.NDArray[np.int64], files: Iterable[str]) -> _Known:
+        """Return them with those of all rows of further files."""
+        fresh = _distinct(_fingerprints(hashes))
+        fresh = fresh[~self.has(fresh)]
+        kept, last = self.blocks, self.blocks[-1:]
+        if last and len(last[0]) + len(fresh) <= _BLOCK:
+            kept, fresh = kept[:-1], np.sort(np.concatenate([*last, fresh]))
+        return _Known((*kept, fresh) if len(fresh) else kept, self.covered.union(files))
+
+    def every(self) -> Fingerprints:
+        """Return all of them, sorted."""
+        return np.sort(np.concatenate([np.empty(0, np.uint32), *self.blocks]))
+
+
 # A data file never changes, so what was read of it stays true, and a publish of many files reads each once.
-_MEMORY: WeakKeyDictionary[Engine, tuple[Fingerprints, frozenset[str]]] = WeakKeyDictionary()
+_MEMORY: WeakKeyDictionary[Engine, _Known] = WeakKeyDictionary()
 
 
 def find(engine: Engine, stored: Snapshot, results: Sequence[Result]) -> dict[str, str]:
@@ -90,8 +120,8 @@ def _tuples(rows: pa.Table) -> Iterable[tuple[Any, ...]]:
 
 def _suspects(engine: Engine, stored: Snapshot, checksums: list[int]) -> list[int]:
     """Return the checksums that the store may have."""
-    hashes = np.unique(np.array(checksums, np.int64))
-    suspects: list[int] = hashes[_contains(_known(engine, stored), _fingerprints(hashes))].tolist()
+    hashes = np.array(sorted(set(checksums)), np.int64)
+    suspects: list[int] = hashes[_known(engine, stored).has(_fingerprints(hashes))].tolist()
     return suspects
 
 
@@ -101,25 +131,26 @@ def rebuild(engine: Engine) -> None:
     present = {fragment.file: fragment.rows for fragment in stored.fragments()}
     if _read(engine)[1] == present.keys():
         return
-    known = _known(engine, stored)
-    if len(known) > _STALE * sum(present.values()):
-        known = _merged(_NONE, stored, stored.fragments())
-        _MEMORY[engine] = known, frozenset(present)
-    text = known.tobytes()
+    fingerprints = _known(engine, stored).every()
+    if len(fingerprints) > _STALE * sum(present.values()):
+        fingerprints = _merged(_Known(), stored, stored.fragments()).every()
+    _MEMORY[engine] = _Known((fingerprints,), frozenset(present))
+    text = fingerprints.tobytes()
     blocks = [text[at : at + _BLOCK_BYTES] for at in range(0, len(text), _BLOCK_BYTES)]
     rows = pa.table([pa.array(blocks, pa.large_binary())], schema=FINGERPRINTS_TABLE.schema)
     cover = json.dumps(sorted(present)).encode()
-    engine.remake(FINGERPRINTS_TABLE, rows.replace_schema_metadata({_COVER: cover, CHECKSUM: _checksum(cover, text)}))
+    notes = {_COVER: cover, CHECKSUM: _checksum([cover, *blocks])}
+    engine.remake(FINGERPRINTS_TABLE, rows.replace_schema_metadata(notes))
 
 
-def _known(engine: Engine, stored: Snapshot) -> Fingerprints:
-    """Return sorted fingerprints of at least all rows of the results; of files read before from memory."""
-    known, covered = _MEMORY.get(engine) or _read(engine)
+def _known(engine: Engine, stored: Snapshot) -> _Known:
+    """Return fingerprints of at least all rows of the results; of files read before from memory."""
+    known = _MEMORY.get(engine) or _read(engine)
     fragments = stored.fragments()
-    newer = [fragment for fragment in fragments if fragment.file not in covered]
+    newer = [fragment for fragment in fragments if fragment.file not in known.covered]
     if newer:
         known = _merged(known, stored, newer)
-    _MEMORY[engine] = known, frozenset(fragment.file for fragment in fragments)
+    _MEMORY[engine] = known._replace(covered=frozenset(fragment.file for fragment in fragments))
     return known
 
 
@@ -128,47 +159,50 @@ def remember(engine: Engine, stored: Snapshot, rows: pa.Table) -> None:
 
     To read them back takes longer than to hash them. Where they are not those of the one data file that is new, the next look-up reads it.
     """
-    if (memory := _MEMORY.get(engine)) is None:
+    if (known := _MEMORY.get(engine)) is None:
         return
-    known, covered = memory
-    newer = [fragment for fragment in stored.fragments() if fragment.file not in covered]
+    newer = [fragment for fragment in stored.fragments() if fragment.file not in known.covered]
     if len(newer) == 1 and newer[0].physical_rows == len(rows):
-        hashes = rows["values_hash"].drop_null().to_numpy()
-        _MEMORY[engine] = _with(known, hashes), covered | {newer[0].file}
+        _MEMORY[engine] = known.plus(rows["values_hash"].drop_null().to_numpy(), [newer[0].file])
 
 
-def _merged(known: Fingerprints, stored: Snapshot, fragments: list[Fragment]) -> Fingerprints:
-    return _with(known, stored.read(("values_hash",), fragments=fragments)["values_hash"].drop_null().to_numpy())
+def _merged(known: _Known, stored: Snapshot, fragments: list[Fragment]) -> _Known:
+    hashes = stored.read(("values_hash",), fragments=fragments)["values_hash"].drop_null().to_numpy()
+    return known.plus(hashes, (fragment.file for fragment in fragments))
 
 
-def _with(known: Fingerprints, hashes: npt.NDArray[np.int64]) -> Fingerprints:
-    fresh = np.unique(_fingerprints(hashes))
-    fresh = fresh[~_contains(known, fresh)]
-    return np.insert(known, np.searchsorted(known, fresh), fresh)
-
-
-def _read(engine: Engine) -> tuple[Fingerprints, frozenset[str]]:
+def _read(engine: Engine) -> _Known:
     """Return the stored fingerprints and the data files that they cover; nothing when the table is missing or damaged."""
     try:
         table = engine.open(FINGERPRINTS_TABLE)
         cover = table.metadata.get(_COVER, b"[]")
-        text = b"".join(table.read(("block",))["block"].to_pylist())
-        if table.metadata.get(CHECKSUM) != _checksum(cover, text):
-            return _NONE, frozenset()
-        return np.frombuffer(text, np.uint32), frozenset(json.loads(cover))
+        # Of a million rows these are 4 MB, and a copy of them takes as long as all look-ups in them.
+        blocks = [value.as_buffer() for value in table.read(("block",))["block"]]
+        if table.metadata.get(CHECKSUM) != _checksum([cover, *blocks]):
+            return _Known()
+        return _Known(tuple(np.frombuffer(block, np.uint32) for block in blocks), frozenset(json.loads(cover)))
     except (StoreNotFoundError, SchemaMismatchError):
-        return _NONE, frozenset()
+        return _Known()
     except faults.damage_errors() as error:
         faults.require_damage(error)
-        return _NONE, frozenset()
+        return _Known()
 
 
-def _checksum(cover: bytes, text: bytes) -> bytes:
-    return xxhash.xxh3_64_hexdigest(cover + text).encode()
+def _checksum(parts: Iterable[bytes | pa.Buffer]) -> bytes:
+    digest = xxhash.xxh3_64()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest().encode()
 
 
 def _fingerprints(hashes: npt.NDArray[np.int64]) -> Fingerprints:
     return (hashes.view(np.uint64) >> np.uint64(32)).astype(np.uint32)
+
+
+def _distinct(fingerprints: Fingerprints) -> Fingerprints:
+    """Return the different fingerprints, sorted. `np.unique` imports numpy.ma for it, which takes 8 ms."""
+    ordered = np.sort(fingerprints)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))]
 
 
 def _contains(known: Fingerprints, wanted: Fingerprints) -> np.ndarray[Any, np.dtype[np.bool_]]:
