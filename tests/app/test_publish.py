@@ -12,7 +12,7 @@ import pytest
 from bench_db.app import publish as app_publish
 from bench_db.app.publish import preview, publish
 from bench_db.errors import BenchDbError, StoreUnavailableError, UnreadableFilesError, UserError
-from bench_db.ingest import FactsFrom, Opened, Provenance
+from bench_db.ingest import FactsFrom, Opened, Provenance, registry
 from bench_db.model import CiChange, TestBed
 from bench_db.store import database as stores
 from bench_db.store.database import connect
@@ -26,6 +26,8 @@ from tests.support.histories import History
 
 if TYPE_CHECKING:
     from bench_db.app.publish import Publication
+    from bench_db.ingest import Adapter
+    from bench_db.ingest.content import Content
 
 pytestmark = pytest.mark.few(1)
 
@@ -125,6 +127,20 @@ class TestPublish:
         )
         assert [Path(file.path).name for file in found.files] == [file.name for file in FILES]
         assert done == [(count, 2, doing) for doing, counts in PHASES.items() for count in counts]
+
+    def test_the_format_of_a_file_is_looked_for_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        looked = list[Path]()
+        shown_by = registry._shown_by
+
+        def counted(content: Content, *declared: Any) -> Adapter:
+            looked.append(content.path)
+            return shown_by(content, *declared)
+
+        monkeypatch.setattr(registry, "_shown_by", counted)
+        for number in range(3):
+            output(tmp_path / "out" / f"{number}.json", number)
+        assert publish(tmp_path / "store", tmp_path / "out", provenance=BUILD).new == 6
+        assert sorted(looked) == sorted((tmp_path / "out").iterdir())
 
     def test_many_files_are_few_commits_and_bounded_memory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -649,7 +649,7 @@ class TestRecognition:
 
     def test_a_damaged_file_is_not_passed_over(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text('[{"name": "a", "t_ms": 1}, {"na')
-        assert find(tmp_path, declared=declared(self.TEXT)).readable == [tmp_path / "f"]
+        assert [*find(tmp_path, declared=declared(self.TEXT)).readable] == [tmp_path / "f"]
 
     def test_the_source_names_the_declaration(self) -> None:
         [mine], [other] = declared(MINIMAL), declared(MINIMAL.replace("*_ms", "*_us"))

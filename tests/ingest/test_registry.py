@@ -104,10 +104,10 @@ class TestFind:
         (tmp_path / "empty").touch()
         (tmp_path / "binary").write_bytes(b"\xff\x00")
         (tmp_path / ".hidden").write_text(SAMPLES["pytest-benchmark"])
-        assert find(tmp_path).readable == wanted
-        assert find(tmp_path, "pytest-benchmark").readable == wanted
+        assert [*find(tmp_path).readable] == wanted
+        assert [*find(tmp_path, "pytest-benchmark").readable] == wanted
         found = find(tmp_path, "dbpedia")
-        assert (found.readable, [file.path for file in found.unreadable]) == ([], [str(tmp_path / "empty")])
+        assert ([*found.readable], [file.path for file in found.unreadable]) == ([], [str(tmp_path / "empty")])
         assert found.passed_over == [tmp_path / name for name in ("README", "a.json", "binary", "deep/b")]
         (tmp_path / "empty").unlink()
         with pytest.raises(UserError, match="no file below it"):
@@ -115,7 +115,7 @@ class TestFind:
 
     def test_broken_file_of_a_known_format_is_not_passed_over(self, tmp_path: Path) -> None:
         (tmp_path / "cut.json").write_text(SAMPLES["pytest-benchmark"][:-30])
-        assert find(tmp_path).readable == [tmp_path / "cut.json"]
+        assert [*find(tmp_path).readable] == [tmp_path / "cut.json"]
 
     @pytest.mark.parametrize("adapter", [a for a in ADAPTERS if a.sniff], ids=lambda adapter: adapter.name)
     def test_every_format_by_name(self, tmp_path: Path, adapter: Adapter) -> None:
@@ -123,15 +123,15 @@ class TestFind:
             (tmp_path / name).write_text(text)
         shown = "github-action-benchmark" if adapter.name in NAMED else adapter.name
         found = find(tmp_path, adapter.name)
-        assert (found.readable, len(found.passed_over)) == ([tmp_path / shown], len(SAMPLES) - 1)
-        run, _ = parse(found.readable[0], adapter.name, provenance=FIXED)
+        assert ([*found.readable], len(found.passed_over)) == ([tmp_path / shown], len(SAMPLES) - 1)
+        run, _ = parse(tmp_path / shown, adapter.name, provenance=FIXED)
         assert run.format == adapter.name
 
     def test_criterion_directory_by_name(self, tmp_path: Path) -> None:
         measure(tmp_path)
         (tmp_path / "go.txt").write_text(SAMPLES["go"])
-        assert find(tmp_path, "criterion-dir").readable == [tmp_path]
-        assert find(tmp_path, "go").readable == [tmp_path / "go.txt"]
+        assert [*find(tmp_path, "criterion-dir").readable] == [tmp_path]
+        assert [*find(tmp_path, "go").readable] == [tmp_path / "go.txt"]
 
     @pytest.mark.parametrize(
         ("content", "error"),
@@ -158,14 +158,14 @@ class TestFind:
         (tmp_path / "good").write_text(RECALL)
         (tmp_path / "other").write_bytes(content)
         found = find(tmp_path)
-        assert (found.readable, found.passed_over) == ([tmp_path / "good"], [tmp_path / "other"])
+        assert ([*found.readable], found.passed_over) == ([tmp_path / "good"], [tmp_path / "other"])
 
     def test_a_file_is_itself(self, tmp_path: Path) -> None:
-        assert find(tmp_path / "not there").readable == [tmp_path / "not there"]
+        assert [*find(tmp_path / "not there").readable] == [tmp_path / "not there"]
 
     def test_criterion_directory_is_itself(self, tmp_path: Path) -> None:
         measure(tmp_path)
-        assert find(tmp_path).readable == [tmp_path]
+        assert [*find(tmp_path).readable] == [tmp_path]
 
 
 class TestUnreadablePaths:

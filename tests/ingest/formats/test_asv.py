@@ -333,4 +333,4 @@ class TestRefusals:
 
     def test_a_directory_of_asv(self, tmp_path: Path) -> None:
         file = beside(tmp_path, None, {"time_x": {"type": "time"}}, machine='{"machine": "m", "version": 1}')
-        assert find(tmp_path).readable == [file]
+        assert find(tmp_path).readable == {file: "asv"}

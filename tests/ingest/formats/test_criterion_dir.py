@@ -235,4 +235,4 @@ class TestPlaces:
     def test_is_one_run(self, tmp_path: Path) -> None:
         measure(tmp_path, "a")
         measure(tmp_path, "b")
-        assert find(tmp_path).readable == [tmp_path]
+        assert [*find(tmp_path).readable] == [tmp_path]

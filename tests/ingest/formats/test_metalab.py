@@ -178,7 +178,7 @@ class TestFileStore:
 
     def test_a_collection(self, tmp_path: Path) -> None:
         files = [file_store(tmp_path / name) for name in ("a_1.0", "b_1.0")]
-        assert find(tmp_path).readable == files
+        assert [*find(tmp_path).readable] == files
         assert len(find(tmp_path).passed_over) == 14
 
     @pytest.mark.parametrize("run_id", ["../../x", "..", "", "a/b", 5])

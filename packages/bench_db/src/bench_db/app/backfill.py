@@ -610,7 +610,7 @@ def readings(
     files, unreadable = list[Path](), list[str]()
     for path in written.outputs:
         found = find(path, format_name, declared=declared)
-        links = [] if found.readable == [path] else _links(path)
+        links = [] if [*found.readable] == [path] else _links(path)
         ignored = written.older.union(links)
         unreadable += [one.error for one in found.unreadable if Path(one.path) not in ignored]
         files += [file for file in found.readable if file not in ignored]

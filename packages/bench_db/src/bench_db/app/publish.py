@@ -384,6 +384,8 @@ class _Reading:
         self._format, self.provenance, self._deadline = format_name, provenance, deadline_seconds
         self._progress = progress
         self._builds = Builds()
+        # Of each file its format, which is looked for once, and what is declared for it.
+        self._formats: dict[Path, str] = {}
         self._declared: dict[Path, Sequence[Adapter]] = {}
         self._unreadable: list[UnreadableFile] = []
         self._passed_over: list[str] = []
@@ -423,6 +425,7 @@ class _Reading:
         )
         self._unreadable += found.unreadable
         self._passed_over += map(str, found.passed_over)
+        self._formats |= found.readable
         self._declared |= dict.fromkeys(found.readable, declared)
         return [(file, declared) for file in found.readable]
 
@@ -470,7 +473,7 @@ class _Reading:
     def _opened(self, file: Path, declared: Sequence[Adapter]) -> Opened:
         return Opened(
             file,
-            self._format,
+            self._formats[file],
             provenance=named(location(file), self.provenance),
             declared=declared,
             deadline_seconds=self._deadline,

@@ -179,7 +179,8 @@ class Opened:
         except UserError:  # parsing raises it, unless it meets another error first
             return False
         # The file names the commit of the run, or names none: either gives another build than a file for which it is wrong.
-        builds = (_source(self._path, commit, provenance, self._builds) for commit in (None, run.commit))
+        checkout = _checkout_of(self._path, provenance)
+        builds = (_source(checkout, commit, provenance, self._builds) for commit in (None, run.commit))
         return any(self._key(provenance, build) == run.input_key for build in builds)
 
     def _key(self, provenance: Provenance, build: Build) -> int | None:
@@ -298,7 +299,7 @@ def origin_of(
     provenance = _stated(path, provenance)
     builds = Builds() if builds is None else builds
     if len(readings) == 1:
-        build = _source(path, readings[0].commit, provenance, builds)
+        build = _source(_checkout_of(path, provenance), readings[0].commit, provenance, builds)
     else:
         build = _source_of_history(provenance, builds)
     return provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()), build
@@ -352,12 +353,16 @@ def _branch(name: str | None) -> str | None:
     return plain if plain and plain != "HEAD" and not plain.startswith("(") else None
 
 
-def _source(path: Path, commit: str | None, provenance: Provenance, builds: Builds) -> Build:
-    """Return the measured build: of the declared checkout, else of the one around the file, which may name a commit.
+def _checkout_of(path: Path, provenance: Provenance) -> Path | None:
+    """Return the declared checkout, else the one around the file."""
+    return provenance.checkout or checkout_around(location(path))
+
+
+def _source(checkout: Path | None, commit: str | None, provenance: Provenance, builds: Builds) -> Build:
+    """Return the measured build: of the checkout of a file, which may name a commit.
 
     A checkout of another device is not used.
     """
-    checkout = provenance.checkout or checkout_around(location(path))
     if checkout is None and _commit_of(provenance):
         checkout = checkout_around(Path().absolute())
     build = builds.of(checkout) if checkout else Build()

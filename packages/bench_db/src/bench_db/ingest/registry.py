@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -418,9 +418,12 @@ def _of_flag(name: str, declared: Sequence[Adapter]) -> Adapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The files of a directory: those to read, those that cannot be read, and those that are no output, each in order."""
+    """The files of a directory: those to read, with the name of their format, those that cannot be read, and those that are no output, each in order.
 
-    readable: Sequence[Path] = ()
+    A path that is no such directory has the format that it was asked for.
+    """
+
+    readable: Mapping[Path, str] = field(default_factory=dict)
     unreadable: Sequence[UnreadableFile] = ()
     passed_over: Sequence[Path] = ()
 
@@ -441,8 +444,8 @@ def find(
     named = None if format_name == AUTO else _of_flag(format_name, declared)
     reads_directory = named is None or named.sniff is None
     if not path.is_dir() or (reads_directory and (named is not None or criterion_dir.is_criterion(path))):
-        return Found(readable=[path])
-    readable: list[Path] = []
+        return Found(readable={path: format_name})
+    readable: dict[Path, str] = {}
     unreadable: list[UnreadableFile] = []
     passed_over: list[Path] = []
     files = sorted(path.rglob("*"))
@@ -451,9 +454,14 @@ def find(
         if not file.is_file() or any(part.startswith(".") for part in file.relative_to(path).parts):
             continue
         try:
-            (readable if _is_output(file, named, declared) else passed_over).append(file)
+            adapter = _shown_in(file, named, declared)
         except (UnreadableOutputError, InputFileError) as error:
             unreadable.append(UnreadableFile(path=str(file), error=str(error)))
+            continue
+        if adapter is None:
+            passed_over.append(file)
+        else:
+            readable[file] = adapter.name
     if not readable and not unreadable:
         what = "a format that bench_db knows, and there is no Criterion measurement" if named is None else named.name
         message = (
@@ -464,22 +472,21 @@ def find(
     return Found(readable=readable, unreadable=unreadable, passed_over=passed_over)
 
 
-def _is_output(file: Path, named: Adapter | None, declared: Sequence[Adapter]) -> bool:
-    """Return whether a file shows the named format, or any. Raises for a file whose output, if any, would be lost."""
+def _shown_in(file: Path, named: Adapter | None, declared: Sequence[Adapter]) -> Adapter | None:
+    """Return the named format, or the one of any, if a file shows it. Raises for a file whose output, if any, would be lost."""
     try:
         content = open_unchecked(file)
     except BinaryError as error:
         without = error.text.replace(b"\0", b"")[:_EDGE]
         if _shown(without, declared) if named is None or named.sniff is None else named.sniff(without):
             raise
-        return False
+        return None
     if named is not None and named.sniff is not None:
-        return named.sniff(content.edges)
+        return named if named.sniff(content.edges) else None
     try:
-        _shown_by(content, declared)
+        return _shown_by(content, declared)
     except UnshownError:
-        return False
-    return True
+        return None
 
 
 class UnshownError(UnreadableOutputError):

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 SOURCE = "gungraun/1"
 _FIRST_TOOL = "callgrind"  # its metrics have no tool in their names; an output without tools is of Callgrind alone
+# Each with a text that it contains, of which a search takes a hundredth of the time.
 _SNIFFS = [
-    re.compile(rb"^  (?:Instructions|Total bytes): +[\d.]+(?:\||[ \r\n]|\()", re.MULTILINE),
-    re.compile(rb"^  =+ (?:CALLGRIND|CACHEGRIND|DHAT|DRD|HELGRIND|MEMCHECK|MASSIF|BBV) =+", re.MULTILINE),
-    re.compile(rb'"profiles"\s*:\s*\[.{0,4000}"metrics_summary"\s*:', re.DOTALL),
+    (b"Instructions: ", re.compile(rb"^  Instructions: +[\d.]+(?:\||[ \r\n]|\()", re.MULTILINE)),
+    (b"Total bytes: ", re.compile(rb"^  Total bytes: +[\d.]+(?:\||[ \r\n]|\()", re.MULTILINE)),
+    (b"  =", re.compile(rb"^  =+ (?:CALLGRIND|CACHEGRIND|DHAT|DRD|HELGRIND|MEMCHECK|MASSIF|BBV) =+", re.MULTILINE)),
+    (b'"profiles"', re.compile(rb'"profiles"\s*:\s*\[.{0,4000}"metrics_summary"\s*:', re.DOTALL)),
 ]
 _METRIC = re.compile(r"  (\w[^:|]{0,60}): +(N/A|[\d.]+)(?:\|\S+)?(?:\s+\(.*|\s*)", re.ASCII)
 _TOOL = re.compile(r"  =+ ([A-Z]+) =+.*")
@@ -93,7 +95,7 @@ class _Summary(msgspec.Struct):
 
 def sniff(edges: bytes) -> bool:
     """Return whether it has counts of one of Valgrind's tools, as these tools print or write them."""
-    return any(part.search(edges) for part in _SNIFFS)
+    return any(text in edges and part.search(edges) for text, part in _SNIFFS)
 
 
 def read(content: Content) -> Reading:
