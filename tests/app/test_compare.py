@@ -24,7 +24,9 @@ from bench_db.app.confirm import baseline_commit
 from bench_db.model import Samples
 from bench_db.query.selection import Selection
 from bench_db.rules import RULES
+from bench_db.store import projection
 from bench_db.store.database import connect
+from bench_db.store.engine import Snapshot
 from bench_db.store.publish import Entry
 from tests.cli.asking import AT
 from tests.cli.kinds import BED, entry, publish_all, sha
@@ -32,6 +34,10 @@ from tests.strategies import publication
 from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
     from bench_db.analysis.histories import Histories
     from bench_db.store.database import Database
     from tests.support.histories import History
@@ -75,6 +81,26 @@ class TestCompare:
         assert row.keys() >= {*compared.frame().columns, "series"}
         assert (row["testbed_name"], row["label"]) == (row["test_bed_name"], row["series"])
         assert row["series_key"] == f"{compared.comparisons[0].series.series_key:016x}"
+
+    def test_few_rows_are_read_without_a_filter(
+        self, store: Database, monkeypatch: pytest.MonkeyPatch, rows_with_levels: int
+    ) -> None:
+        """The first filter of a process takes memory of its own, and the answer is the same."""
+        read, filters = Snapshot.read, list[str | None]()
+
+        def read_by(self: Snapshot, columns: Iterable[str], where: str | None = None, **options: Any) -> pa.Table:
+            filters.append(where)
+            return read(self, columns, where, **options)
+
+        monkeypatch.setattr(Snapshot, "read", read_by)
+        found = [api.compare(store, sha(9)[:12], baseline="last:20").comparisons]
+        assert any(filters)
+        filters.clear()
+        monkeypatch.setattr(projection, "_LEAST_ROWS", rows_with_levels)
+        found.append(api.compare(store, sha(9)[:12], baseline="last:20").comparisons)
+        assert found[0] == found[1]
+        assert filters
+        assert not any(filters)
 
     def test_min_effect_in_percent(self, store: Database) -> None:
         assert api.compare(store, min_effect=60).counts == {"unchanged": 1}

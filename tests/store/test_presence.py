@@ -7,8 +7,7 @@ import pytest
 
 from bench_db.errors import UserError
 from bench_db.model import Samples
-from bench_db.store.presence import measured_commit, presence
-from bench_db.store.tables import RESULTS_TABLE
+from bench_db.store.presence import presence
 from tests.strategies import commit_of, publication
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class TestMeasuredCommit:
         for number, commit in enumerate(commits):
             run, results = publication(number)
             database.publish([replace(result, commit=commit) for result in results], replace(run, commit=commit))
-        return measured_commit(database._engine, database._engine.open(RESULTS_TABLE), text)
+        return database.measured_commit(text)
 
     def test_one(self, database: Database) -> None:
         assert self.resolve(database, SHA[:7], SHA, "b" * 40) == SHA

@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 
 from bench_db.errors import UserError
 from bench_db.model import Presence
-from bench_db.query.selection import RUN, VERSION, is_sha, of_commit, run_keys, spellings
+from bench_db.query.selection import RUN, VERSION, is_sha, run_keys, spellings
 from bench_db.store import history
-from bench_db.store.filters import condition, identifier, lance_filter, literal
+from bench_db.store.filters import condition, identifier, literal
 from bench_db.store.tables import RESULTS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.store.engine import Engine, Snapshot
+    from bench_db.store.engine import Engine
 
 
 def presence(
@@ -59,10 +59,8 @@ def _of_name(name: str) -> str:
     return f"({named} OR ({column} >= {first} AND {column} < {end}))"
 
 
-def measured_commit(engine: Engine, results: Snapshot, text: str) -> str:
-    """Return the longest stored sha of the commit that a text abbreviates; raise `UserError` for none or several."""
-    wanted = lance_filter(of_commit(text), results.leaves)
-    found = results.read(("commit",), wanted)["commit"].unique().to_pylist()
+def measured_commit(engine: Engine, text: str, found: Sequence[str]) -> str:
+    """Return the longest of the stored shas that `query.selection.of_commit` found for a text; raise `UserError` for none or those of several commits."""
     longest = max(found, key=len, default=None)
     if longest is None:
         hint = "" if is_sha(text) else "; a commit is named by its sha, of 7 digits or more"
@@ -74,4 +72,4 @@ def measured_commit(engine: Engine, results: Snapshot, text: str) -> str:
             f"{text} means {1 + len(others)} commits: {', '.join([longest, *others][:5])}; write more of its digits"
         )
         raise UserError(message)
-    return str(longest)
+    return longest

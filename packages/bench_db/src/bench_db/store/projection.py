@@ -395,6 +395,11 @@ def note_of_versions(engine: Engine) -> bytes:
 # -- making levels -----------------------------------------------------------------------------------------------------
 
 
+def is_small(engine: Engine, results: Snapshot) -> bool:
+    """Return whether a store has so few rows, on a disk, that it has no levels: all of them are read in some milliseconds."""
+    return not engine.bucket and _rows(results.fragments()) < _LEAST_ROWS
+
+
 def renew(engine: Engine, *, checked: bool = False) -> None:
     """Make levels for the fragments that none covers, and join small ones; on a disk a store of few rows has a list without levels.
 
@@ -402,8 +407,7 @@ def renew(engine: Engine, *, checked: bool = False) -> None:
     maintainers write the same or other files, and the list of the last one counts.
     """
     results = engine.open(RESULTS_TABLE)
-    is_small = not engine.bucket and _rows(results.fragments()) < _LEAST_ROWS
-    present = {} if is_small else _signatures(results)
+    present = {} if is_small(engine, results) else _signatures(results)
     listed = _listed(engine)
     kept = [entry for entry in _entries(listed, present) if _is_kept(engine, entry, present, checked=checked)]
     kept.sort(key=lambda entry: -entry.level.rows)
