@@ -46,7 +46,7 @@ def remaining(y: Array) -> Array:
     """Return log values without the common movement."""
     values, offsets, runs = layout(y)
     out = np.empty_like(values)
-    without_common(values, offsets, runs, np.zeros(y.shape[1], np.int64), np.ones(len(y)), out)
+    without_common(values, offsets, runs, *np.zeros((2, y.shape[1]), np.int64), np.ones(len(y)), out)
     return np.log(out).reshape(y.shape)
 
 

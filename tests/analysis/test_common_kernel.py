@@ -23,7 +23,7 @@ def corrected(values: Array, sign: float = 1.0) -> tuple[Array, Array, Array]:
     offsets = np.arange(0, values.size + 1, runs)
     numbers = np.tile(np.arange(runs), series)
     moved, _, measured = without_common(
-        values.ravel(), offsets, numbers, np.zeros(runs, np.int64), np.full(series, sign), out
+        values.ravel(), offsets, numbers, *np.zeros((2, runs), np.int64), np.full(series, sign), out
     )
     return out.reshape(values.shape), moved, measured
 

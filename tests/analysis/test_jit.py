@@ -92,8 +92,8 @@ class TestForms:
     def test_movements_and_steps(self, seed: int) -> None:
         rng, values, offsets, runs = suite(seed)
         n_runs, signs = int(runs.max(initial=-1)) + 1, rng.choice([-1.0, 1.0], len(offsets) - 1)
-        levels = np.sort(rng.integers(0, 2, n_runs))
-        assert same(without_common, values, offsets, runs, levels, signs, np.zeros_like(values))
+        levels, fewest = np.sort(rng.integers(0, 2, n_runs)), rng.choice([0, 11], n_runs)
+        assert same(without_common, values, offsets, runs, levels, fewest, signs, np.zeros_like(values))
         single, reach = bool(rng.integers(2)), int(rng.choice([10, 24]))
         assert same(steps_at, values, offsets, runs, np.arange(len(signs)), int(rng.integers(50)), single, reach)
 

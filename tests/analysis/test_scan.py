@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench_db.analysis.common_kernel import without_common
-from bench_db.analysis.scan import scan
+from bench_db.analysis.scan import fewest_points, scan
 from bench_db.rules import RULES
 from benchmarks.accuracy import scanned as found_by_one_scan
 from benchmarks.suites import discoveries
@@ -75,15 +75,36 @@ class TestScan:
         movement = np.random.default_rng(11).normal(0, 0.05, 100)
         y = np.concatenate([still, moving + movement])
         out = np.empty(y.size)
-        one_level = np.zeros(100, np.int64)
+        one_level = every_counts = np.zeros(100, np.int64)
         moved, _, measured = without_common(
-            np.exp(y).ravel(), np.arange(0, y.size + 1, 100), np.tile(np.arange(100), 60), one_level, np.ones(60), out
+            np.exp(y).ravel(),
+            np.arange(0, y.size + 1, 100),
+            np.tile(np.arange(100), 60),
+            one_level,
+            every_counts,
+            np.ones(60),
+            out,
         )
         left = np.log(out).reshape(y.shape)
         np.testing.assert_allclose(left[:15], still, atol=1e-12)
         assert np.median(np.std(np.diff(left[15:]), axis=1)) < 1.1 * np.std(np.diff(moving))
         assert np.corrcoef(moved, movement)[0, 1] > 0.9
         assert set(measured.tolist()) == {60}
+
+    def test_benchmarks_that_are_added_before_slow_runs_move_nothing(self) -> None:
+        """Of the last seven runs four are slow, so the level of a benchmark that began there is that of the slow ones."""
+        slow, y = [3, 5, 13, 16, 20, 35, 37, 38, 39], suite(12, 64, 40, sigma=0.03)
+        y[:, slow] += 0.4
+        y[0, 18:] -= 0.7
+        long, short = y[:30], y[30:, 33:]
+        values = np.exp(np.concatenate([long.ravel(), short.ravel()]))
+        offsets = np.cumsum([0, *[40] * 30, *[7] * 34])
+        runs = np.concatenate([np.tile(np.arange(40), 30), np.tile(np.arange(33, 40), 34)])
+        found = scan(values, offsets, runs)
+        assert [(f.series, f.run) for f in found.findings] == [(0, 18)]
+        assert sorted(m.run for m in found.movements) == slow
+        assert fewest_points(offsets, runs, 40).tolist() == [11] * 40
+        assert not fewest_points(np.arange(0, 80, 7), np.tile(np.arange(7), 11), 7).any()
 
     @pytest.mark.parametrize("points", [40, 60, 200])
     def test_false_findings_stay_within_the_rate_however_short_the_histories(self, points: int) -> None:

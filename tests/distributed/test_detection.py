@@ -12,7 +12,7 @@ import pytest
 from bench_db.analysis.scan import detection, scan
 from bench_db.distributed import Detector
 from bench_db.distributed.local import Local
-from tests.support.engines import Case, Pickling, many_components, one_component
+from tests.support.engines import Case, Pickling, many_components, one_component, with_young_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.few(1)
 
-CASES: dict[str, Callable[..., Case]] = {"one component": one_component, "many components": many_components}
+CASES: dict[str, Callable[..., Case]] = {
+    "one component": one_component,
+    "young series": with_young_series,
+    "many components": many_components,
+}
 
 
 def scanned(case: Case, engine: Engine | None = None, parts: int | None = None) -> Scan:
@@ -59,6 +63,7 @@ class TestDetector:
 
         scan(given.values, given.offsets, given.runs, detect=detect, **given.named)
         [points] = asked
+        assert points.fewest.any() == (case != "one component")  # whose series are all of one age
         ours, alone = Detector(engine=Pickling(), keys=given.keys, parts=5)(points), detection(points, 1)
         for name in ("moved", "of_all", "measured"):
             assert getattr(ours, name).tobytes() == getattr(alone, name).tobytes(), name

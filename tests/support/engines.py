@@ -78,6 +78,21 @@ def one_component(seed: int = 1, series: int = 30, runs: int = 40) -> Case:
     )
 
 
+def with_young_series(seed: int = 3, young: int = 40, since: int = 33) -> Case:
+    """Return the series of `one_component`, and more than as many that began a few runs ago."""
+    case = one_component(seed)
+    runs = np.arange(since, int(case.runs.max()) + 1)
+    lengths = [*np.diff(case.offsets), *[len(runs)] * young]
+    values = np.random.default_rng(seed).lognormal(0, 0.3, young * len(runs))
+    return Case(
+        values=np.concatenate([case.values, values]),
+        offsets=np.cumsum([0, *lengths]),
+        runs=np.concatenate([case.runs, np.tile(runs, young)]),
+        keys=np.concatenate([case.keys, np.arange(young)]),
+        named={"rates": np.arange(len(lengths)) % 3 == 0},
+    )
+
+
 def many_components(seed: int = 2, suites: int = 4) -> Case:
     """Return suites that share no run, of different numbers of series and runs; one series has no point."""
     cases = [one_component(seed + number, 11 + number, 32 + 2 * number) for number in range(suites)]

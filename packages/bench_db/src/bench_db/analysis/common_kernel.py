@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LEVEL_REACH = 5  # points on either side in the running median of a point
+FEWEST_POINTS = 2 * LEVEL_REACH + 1  # of a series with a level that some slow runs are not most of
 FEWEST_SERIES = 10  # fewest series of a run for a movement
 STANDARD_ERRORS = 3.0
 PASSES = 2  # the second pass uses levels that the first has corrected
@@ -85,16 +86,31 @@ def movement(of_run: Floats, count: int) -> float:
 
 
 @compiled
-def movements(departure: Floats, offsets: Ints, runs: Ints, shares: Floats, measured: Ints, moved: Floats) -> None:
-    """Return the movement of each run over the series that follow by at least half; 0 for a run of few series."""
+def count(departure: Floats, offsets: Ints, runs: Ints, fewest: Ints, measured: Ints) -> None:
+    """Add to each run the number of series with a departure that have as many points as `fewest` of the run says."""
+    for s in range(len(offsets) - 1):
+        points = offsets[s + 1] - offsets[s]
+        for i in range(offsets[s], offsets[s + 1]):
+            measured[runs[i]] += points >= fewest[runs[i]] and not math.isnan(departure[i])
+
+
+@compiled
+def movements(
+    departure: Floats, offsets: Ints, runs: Ints, fewest: Ints, shares: Floats, measured: Ints, moved: Floats
+) -> None:
+    """Return the movement of each run over the series that follow by at least half; 0 for a run of few series.
+
+    A series of fewer points than `fewest` of the run does not count there.
+    """
     n_runs = len(moved)
     starts, counts = integers(n_runs + 1), integers(n_runs)
     for r in range(n_runs):
         starts[r + 1] = starts[r] + measured[r]
     by_run = floats(starts[n_runs])
     for s in range(len(offsets) - 1):
+        points = offsets[s + 1] - offsets[s]
         for i in range(offsets[s], offsets[s + 1]):
-            if shares[s] >= FOLLOWS and not math.isnan(departure[i]):
+            if shares[s] >= FOLLOWS and points >= fewest[runs[i]] and not math.isnan(departure[i]):
                 by_run[starts[runs[i]] + counts[runs[i]]] = departure[i]
                 counts[runs[i]] += 1
     for r in range(n_runs):
@@ -114,7 +130,7 @@ def correct(
 
 def _entry(digest: int) -> Callable[..., tuple[Floats, Floats, Ints]]:
     def entry(
-        values: Floats, offsets: Ints, runs: Ints, levels: Ints, signs: Floats, out: Floats
+        values: Floats, offsets: Ints, runs: Ints, levels: Ints, fewest: Ints, signs: Floats, out: Floats
     ) -> tuple[Floats, Floats, Ints]:
         _ = digest
         n_series, n_runs = len(offsets) - 1, len(levels)
@@ -124,9 +140,8 @@ def _entry(digest: int) -> Callable[..., tuple[Floats, Floats, Ints]]:
                 a, b = offsets[s], offsets[s + 1]
                 departures(values[a:b], runs[a:b], moved, levels, signs[s], shares[s], out[a:b])
             if turn == 0:
-                for i in range(len(out)):
-                    measured[runs[i]] += not math.isnan(out[i])
-            movements(out, offsets, runs, shares, measured, moved)
+                count(out, offsets, runs, fewest, measured)
+            movements(out, offsets, runs, fewest, shares, measured, moved)
             moves = False
             for r in range(n_runs):
                 moves = moves or moved[r] != 0.0
@@ -205,7 +220,8 @@ moving = Kernel(_moving_entry, lambda *given: 0.5e-6 * len(given[0]), 0.4)
 # (concatenated values, offsets, run of each point, movement of each run, sign and share of each series, departures) -> corrected values
 correcting = Kernel(_correcting_entry, lambda *given: 0.3e-6 * len(given[0]), 0.3)
 
-# (concatenated values, offsets, run of each point, level of the suite at each run, +1 or -1 per series for a time or a rate, out)
-# -> per run: log movement of times, the same over all series and not only those that follow, number of series;
+# (concatenated values, offsets, run of each point, level of the suite at each run, fewest points of a series that counts at each run,
+# +1 or -1 per series for a time or a rate, out)
+# -> per run: log movement of times, the same over all series and not only those that follow, number of series that count;
 # `out` receives the corrected values
 without_common = Kernel(_entry, lambda *given: 3e-6 * len(given[0]), 1.5)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench_db.analysis.common_kernel import without_common
+from bench_db.analysis.common_kernel import FEWEST_POINTS, FEWEST_SERIES, without_common
 from bench_db.analysis.constants import Constants, Profile, for_scan
 from bench_db.analysis.detect import Changes, detect_all, discoveries
 from bench_db.analysis.jit import Bools, Codes, Floats, Ints
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
 SHARED_SERIES = 5
 SHARED_SHARE = 0.25  # of the series measured in that run
+_SERIES_AT_ONCE = 4096
 _LARGEST = math.log(
     sys.float_info.max / 1000.0
 )  # movement on the log scale whose relative change is a number, in percent, too
@@ -93,7 +94,7 @@ class Detected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """What the detection of a scan needs: arrays as `scan` takes them, the level of its suite at each run, and a sign per series.
+    """What the detection of a scan needs: arrays as `scan` takes them, the level of its suite and `fewest_points` at each run, and a sign per series.
 
     The sign is -1 for a rate. `with_values` asks for the corrected values.
     """
@@ -102,16 +103,34 @@ class Points:
     offsets: Ints
     runs: Ints | Codes
     levels: Ints
+    fewest: Ints
     signs: Floats
     constants: Constants
     with_values: bool
+
+
+def fewest_points(offsets: Ints, runs: Ints | Codes, count: int) -> Ints:
+    """Return how many points a series needs to count for the movement of each of `count` runs.
+
+    The level of a series of few points may be that of slow runs, as when benchmarks are added shortly before the machine is slow. So
+    such series do not count at a run that has enough others for a movement. Where all are young, each counts.
+    """
+    lengths = np.diff(offsets)
+    is_long = lengths >= FEWEST_POINTS
+    others = np.zeros(count, np.int64)
+    if not is_long.all():
+        for first in range(0, len(lengths), _SERIES_AT_ONCE):
+            some = slice(first, first + _SERIES_AT_ONCE)
+            of_some = runs[offsets[first] : offsets[min(first + _SERIES_AT_ONCE, len(lengths))]]
+            others += np.bincount(of_some[np.repeat(is_long[some], lengths[some])], minlength=count)
+    return np.where(others >= FEWEST_SERIES, FEWEST_POINTS, 0)
 
 
 def detection(points: Points, threads: int | None) -> Detected:
     """Correct all series for the movements of their runs, and find the changes of each, in this process."""
     steady = np.empty_like(points.values)
     moved, of_all, measured = without_common(
-        points.values, points.offsets, points.runs.astype(np.int64), points.levels, points.signs, steady
+        points.values, points.offsets, points.runs.astype(np.int64), points.levels, points.fewest, points.signs, steady
     )
     changes = detect_all(steady, points.offsets, constants=points.constants, threads=threads)
     shapes = shapes_of(steady, points.offsets, changes, threads=threads)
@@ -150,6 +169,7 @@ def scan(  # noqa: PLR0913
         offsets=starts,
         runs=runs,
         levels=levels,
+        fewest=fewest_points(starts, runs, len(levels)),
         signs=signs,
         constants=constants,
         with_values=bool(steps),

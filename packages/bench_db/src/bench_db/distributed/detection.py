@@ -65,14 +65,14 @@ class Detector:
         """
         n_runs = len(points.levels)
         bounds = np.unique(np.linspace(0, n_runs, self.engine.workers + 1).astype(np.int64)).tolist()
-        levels = self.engine.put(pa.array(points.levels))
+        of_runs = self.engine.put(pa.record_batch({"level": points.levels, "fewest": points.fewest}))
         moved = of_all = np.zeros(n_runs)
         measured: Ints | None = None
         before: list[object] = [None] * len(cut)
         for turn in range(PASSES):
             movement = self.engine.put(pa.array(moved))
             answers = [
-                self.engine.submit(parts.departures, part, levels, movement, one, bounds, returns=len(bounds))
+                self.engine.submit(parts.departures, part, of_runs, movement, one, bounds, returns=len(bounds))
                 for part, one in zip(cut, before, strict=True)
             ]
             before = [whole for whole, *_ in answers]

@@ -43,20 +43,22 @@ NOISE = pa.schema(
 
 
 def departures(
-    part: pa.RecordBatch, levels: pa.Array, moved: pa.Array, before: pa.RecordBatch | None, bounds: Sequence[int]
+    part: pa.RecordBatch, of_runs: pa.RecordBatch, moved: pa.Array, before: pa.RecordBatch | None, bounds: Sequence[int]
 ) -> tuple[pa.RecordBatch, ...]:
     """Return the share of the movements that each series follows, and the departures of its points; then those of ranges of runs.
 
-    `levels` and `moved` have the level of its suite and the movement of each run. `before` is the answer of the pass before, None
-    in the first pass. `bounds` are those of the ranges of runs; in them are only series that follow by at least half.
+    `of_runs` has the `level` of the suite at each run and the `fewest` points of a series that counts there, `moved` the movements.
+    `before` is the answer of the pass before, None in the first pass. `bounds` are those of the ranges of runs; in them are only series that count and follow by at least half.
     """
     values, offsets, runs = _points(part)
     movement = _array(moved)
     signs = _array(part["sign"])
     followers = None if before is None else following(_flat(before["departures"]), offsets, runs, movement)
     shares = np.ones(len(signs)) if followers is None else followers
-    departed = departing(values, offsets, runs, movement, _array(levels), signs, shares)
-    counts = (np.repeat(shares, np.diff(offsets)) >= FOLLOWS) & ~np.isnan(departed)
+    departed = departing(values, offsets, runs, movement, _array(of_runs["level"]), signs, shares)
+    points = np.diff(offsets)
+    counts = (np.repeat(shares, points) >= FOLLOWS) & (np.repeat(points, points) >= _array(of_runs["fewest"])[runs])
+    counts &= ~np.isnan(departed)
     ranges = [
         _run_departures(runs[chosen], departed[chosen])
         for low, high in pairwise(bounds)
