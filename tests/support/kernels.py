@@ -23,7 +23,7 @@ def main() -> None:
     all_changes.machine(values, offsets, Constants())
     all_shapes.machine(values, offsets, np.zeros(2, np.int64), np.empty(0, np.int64), SHAPE)
     without_common.machine(values, offsets, runs, *np.zeros((2, 60), np.int64), np.ones(2), np.empty_like(values))
-    moved, levels, ones = np.zeros(60), *np.zeros((2, 60), np.int64), np.ones(2)
+    moved, levels, ones = np.zeros(60), np.zeros(60, np.int64), np.ones(2)
     departed = departing.machine(values, offsets, runs, moved, levels, ones, ones)
     following.machine(departed, offsets, runs, moved)
     moving.machine(departed, offsets, np.full(2, 60))
