@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import math
 import os
+import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,6 +171,16 @@ class TestKernel:
         kernel = doubling(5.0)
         assert kernel.form(np.ones(3)) != kernel.plain
         assert kernel.form(np.ones(3, np.int64)) != kernel.plain
+
+    def test_cached_machine_code_is_loaded_without_the_compiler(self, cache: Path) -> None:
+        doubling(200.0).machine(np.ones(3))
+        script = (
+            "import sys; import numpy as np; from tests.analysis.test_jit import doubling; kernel = doubling(5.0); "
+            "print(kernel.form(np.ones(3)) != kernel.plain, kernel(np.ones(3)).tolist(), 'numba.np.linalg' in sys.modules)"
+        )
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.split("\n")[0] == "True [2.0, 2.0, 2.0] False"
 
     def test_machine_code_of_other_types_is_not_that_of_these(self, cache: Path) -> None:
         doubling(200.0).machine(np.ones(3))
