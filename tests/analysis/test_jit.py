@@ -179,7 +179,9 @@ class TestKernel:
             "print(kernel.form(np.ones(3)) != kernel.plain, kernel(np.ones(3)).tolist(), 'numba.np.linalg' in sys.modules)"
         )
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
-        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
         assert done.stdout.split("\n")[0] == "True [2.0, 2.0, 2.0] False"
 
     def test_machine_code_of_other_types_is_not_that_of_these(self, cache: Path) -> None:

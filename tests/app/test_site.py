@@ -522,6 +522,64 @@ class TestAsNew:
         assert {rest for _, rest in answered} == {0}  # type: ignore[misc]
 
 
+class TestNewerPoints:
+    """A site reads the points that it has read no more, as long as they count, and newer ones leave their runs as they were."""
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("change", "number", "goes_on"),
+        [
+            (_publish, 7, True),
+            (_publish_elsewhere, 9, True),
+            (_publish_pull_request, 7, True),
+            (_find, 7, True),
+            (_annotate, 7, True),
+            (_define, 3, True),
+            (_publish_again, 6, False),
+            (_publish_elsewhere, 3, True),
+            (_exclude, 7, False),
+            (_remove, 7, False),
+            (_define, 0, False),
+            (_derive, 7, False),
+            (_maintain, 7, False),
+        ],
+    )
+    def test_after_a_change(
+        self,
+        change: Callable[[Database, int], None],
+        number: int,
+        goes_on: bool,  # noqa: FBT001
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        store, asked = connect(tmp_path / "store", create=True), list[object]()
+        for earlier in range(7):
+            publish(store, earlier, {"f": 100.0 + earlier, "g": 5.0, "h": "error"})
+        site(store, tmp_path / "kept", at=0)
+        change(store, number)
+        availability = Database.availability
+
+        def counted(*given: Any) -> pl.DataFrame:
+            asked.append(given)
+            return availability(*given)
+
+        monkeypatch.setattr(Database, "availability", counted)
+        site(store, tmp_path / "kept", at=0)
+        assert (asked == []) == goes_on
+        site(store, tmp_path / "new", at=0)
+        assert len(asked) == (1 if goes_on else 2)
+        assert contents(tmp_path / "kept") == contents(tmp_path / "new")
+
+    @pytest.mark.parametrize("broken", ["rows", "tally"])
+    def test_a_file_of_the_earlier_build_is_gone(self, broken: str, store: Database, tmp_path: Path) -> None:
+        site(store, tmp_path / "kept", at=0)
+        next((tmp_path / "kept" / "data").glob(f"*{broken}-*.js")).unlink()
+        _find(store, 1)
+        site(store, tmp_path / "kept", at=0)
+        site(store, tmp_path / "new", at=0)
+        assert contents(tmp_path / "kept") == contents(tmp_path / "new")
+
+
 class TestNothingNew:
     """A site whose store, arguments, configuration, release and files are as they were is not made again, and any other one is."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -101,6 +102,22 @@ class TestStamp:
         assert history(one, two, *turned).stamp(2) != stamp
         gone = RecordedCommit(dut_name="d", commit="c1", reachable=False)
         assert history(one, two, gone).stamp(2) != stamp
+
+
+class TestScope:
+    """It changes when other stored results count, and not when a commit of main is added."""
+
+    def test_scope(self) -> None:
+        assert replace(HISTORY, orders={"m1": 1}).scope == HISTORY.scope
+        others: tuple[dict[str, Any], ...] = (
+            {"main": {"d": "topic", "e": "trunk"}},
+            {"joined": {"t1"}},
+            {"beside": {"m2"}},
+            {"unreachable": {"m1"}},
+            {"excluded": {1}},
+        )
+        scopes = {replace(HISTORY, **other).scope for other in others}
+        assert len(scopes - {HISTORY.scope}) == len(others)
 
 
 def record(number: int, **facts: object) -> RecordedCommit:

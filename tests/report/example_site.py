@@ -12,7 +12,7 @@ import polars as pl
 from bench_db.identity import hash63
 from bench_db.model import Cause
 from bench_db.query.series import COLUMNS, IDENTITY
-from bench_db.report.site.arrange import NARROW, POINTS, RUN, Arranged, arranged
+from bench_db.report.site.arrange import NARROW, POINTS, Arranged, arranged
 from bench_db.report.site.build import Site
 from bench_db.report.site.contract import SiteContent, SiteMetadata, slices
 from tests.report.examples import HOSTILE, commit_of, found, last_scan
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench_db.model import Finding
+    from bench_db.report.site.contract import PointsOf
 
 METADATA = SiteMetadata(
     store="s3://bucket/benchmarks",
@@ -78,13 +79,14 @@ def site(content: SiteContent) -> Iterator[tuple[str, bytes]]:
 def arranged_points(points: pl.DataFrame) -> tuple[Arranged, pl.DataFrame]:
     """Arrange the points of a frame, and put them in order."""
     series = points.select(IDENTITY).unique("series_key")
-    found = arranged(points.select(NARROW), runs_in(points), series)
+    found = arranged(points.select(NARROW), reading(points), series)
     return found, found.ordered(points)
 
 
-def runs_in(points: pl.DataFrame) -> pl.DataFrame:
-    """Return the runs of a frame of points."""
-    return points.select(RUN).unique("run_key", keep="any")
+def reading(points: pl.DataFrame) -> PointsOf:
+    """Return what reads columns of the points of some series from a frame of points."""
+    of = slices(points)
+    return lambda keys, columns: of(keys).select(columns)
 
 
 def history(

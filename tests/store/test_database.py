@@ -22,6 +22,7 @@ from bench_db.errors import (
     UserError,
 )
 from bench_db.model import Definition
+from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from bench_db.store.engine import locate
 from tests.strategies import publication
@@ -29,6 +30,7 @@ from tests.strategies import publication
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bench_db.query.history import Seen
     from bench_db.store.database import Database
 
 _NOBODY = 65534
@@ -174,6 +176,48 @@ class TestState:
         with pytest.warns(DamagedStoreWarning):
             store.results()
         assert store.state == ""
+
+
+class TestBeyond:
+    """A reader who has seen results reads the newer ones alone, as long as those it has seen are those that count."""
+
+    @staticmethod
+    def read(store: Database, seen: Seen) -> list[tuple[int, float]] | None:
+        found = store.rows_beyond(seen, ("run_key", "median"), Selection())
+        return None if found is None else sorted(found.rows())
+
+    def test_newer_results(self, tmp_path: Path) -> None:
+        store = connect(tmp_path / "store", create=True)
+        for number in (1, 2):
+            run, results = publication(number)
+            store.publish(results, run)
+        seen = store.seen()
+        assert self.read(store, seen) == []
+        run, results = publication(3)
+        store.publish(results, run)
+        store.define([Definition(kind="annotation", pattern="a" * 40, value="x", at=1)])
+        every = store.rows(("run_key", "median"), Selection()).rows()
+        found = self.read(store, seen)
+        assert found is not None
+        assert len(found) == len(results)
+        assert set(found) < set(every)
+        assert self.read(store, store.seen()) == []
+
+    @pytest.mark.parametrize("change", ["exclude", "remove", "alias", "metric", "optimize"])
+    def test_others_than_those_seen(self, change: str, tmp_path: Path) -> None:
+        store = connect(tmp_path / "store", create=True)
+        for number in (1, 2):
+            run, results = publication(number)
+            store.publish(results, run)
+        seen, run_key = store.seen(), store.runs().collect()["run_key"][0]
+        {
+            "exclude": lambda: store.exclude([run_key], reason="x", lifted=False, at=1, by="me"),
+            "remove": lambda: store.remove_runs([run_key]),
+            "alias": lambda: store.define([Definition(kind="alias", field="benchmark", pattern="b*", value="x", at=1)]),
+            "metric": lambda: store.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)]),
+            "optimize": store.optimize,
+        }[change]()
+        assert self.read(store, seen) is None
 
 
 class TestDamage:

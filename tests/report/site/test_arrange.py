@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from bench_db.query.series import IDENTITY
-from bench_db.report.site.arrange import NARROW, RUN, arranged, noise_keys, runs_of
+from bench_db.report.site.arrange import NARROW, RUN, arranged, noise_keys
 from bench_db.report.site.contract import slices
-from tests.report.example_site import arranged_points, history, runs_in
+from tests.report.example_site import arranged_points, history, reading
 from tests.report.examples import commit_of
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ class TestRuns:
             asked.extend(keys)
             return of(keys).select(columns)
 
-        found = runs_of(points.select(NARROW), points_of)
-        assert found.sort("run_key").equals(runs_in(points).sort("run_key"))
+        found = arranged(points.select(NARROW), points_of, points.select(IDENTITY).unique("series_key"))
+        truth = points.select(RUN).unique("run_key")
+        assert found.runs.select(RUN).unique("run_key").sort("run_key").equals(truth.sort("run_key"))
         assert len(asked) <= 3
 
 
@@ -109,7 +110,7 @@ class TestNoiseKeys:
         again = LATER.with_columns(pl.col("run_key") + 1000)
         points = pl.concat([ONE, LATER, again, ELSEWHERE])
         series = points.select(IDENTITY).unique("series_key")
-        found = arranged(points.select(NARROW), points.select(RUN).unique("run_key"), series)
+        found = arranged(points.select(NARROW), reading(points), series)
         single, several = noise_keys([key_of(ONE), key_of(ELSEWHERE)], found.places, found.repeated)
         assert single == [key_of(ELSEWHERE)]
         assert set(several) == {key_of(ONE), key_of(LATER)}

@@ -200,6 +200,7 @@ class TestRebuild:
             "data/kin-0.js",
             "data/measured.js",
             "data/places.js",
+            "data/tally.js",
             "index.html",
             "series.html",
             "benchmark.html",

@@ -10,14 +10,14 @@ import polars as pl
 from bench_db.model import RecordedCommit
 from bench_db.query.series import IDENTITY
 from bench_db.report.site.measured import MeasuredCommits, devices_of, freshness
-from tests.report.example_site import history, runs_in
+from tests.report.example_site import arranged_points, history
 from tests.report.examples import commit_of, last_scan
 
 
 def measured(*frames: pl.DataFrame) -> list[dict[str, Any]]:
     commits = MeasuredCommits()
     for frame in frames:
-        commits.add(frame, runs_in(frame), frame.select(IDENTITY).unique("series_key"))
+        commits.add(frame, arranged_points(frame)[0].runs, frame.select(IDENTITY).unique("series_key"))
     records = {
         commit_of(number): RecordedCommit(
             dut_name="device", commit=commit_of(number), position=3 * number, subject=f"s{number}"

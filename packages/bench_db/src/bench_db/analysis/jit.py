@@ -216,7 +216,7 @@ class _WithoutRegistries:
 
     def refresh(self) -> None:
         """Prepare the memory of arrays alone."""
-        from numba.core.runtime import rtsys  # noqa: PLC0415
+        from numba.core.runtime.nrt import rtsys  # noqa: PLC0415
 
         rtsys.initialize(self._context)
 

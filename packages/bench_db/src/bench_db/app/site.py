@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import polars as pl
 
 from bench_db.analysis.histories import histories, observations
@@ -27,6 +28,7 @@ from bench_db.app.values import content_of
 from bench_db.errors import UserError
 from bench_db.query.definitions import ANNOTATION
 from bench_db.query.frontier import BY, located
+from bench_db.query.history import Seen
 from bench_db.query.selection import Selection, nearest, selection_of
 from bench_db.query.series import HISTORY, IDENTITY, Points, beds_apart, last_points
 from bench_db.query.thresholds import Thresholds
@@ -81,8 +83,11 @@ def site(
     now, tree = int(time.time()) if at is None else at, Tree(Path(out))
     with store.one_look():  # points and their samples are of one version
         asked = (title, commit_url, samples, tuple(charts), chosen, not now)
-        made_from = "" if as_of else made_from_of(store, asked)
-        if made_from and _is_made_from(tree.note, made_from, now) and (known := tree.unchanged()) is not None:
+        noted, made_by = _note_of(tree.note), "" if as_of else made_by_of(store, asked)
+        is_like = bool(made_by) and noted.made_by == made_by
+        before = store.state
+        is_same = is_like and before == noted.state and noted.first <= now <= noted.last
+        if is_same and (known := tree.unchanged()) is not None:
             return known
         content = site_content(store, chosen, title=title, commit_url=commit_url, samples=samples, as_of=as_of)
         refuse_unmatched(charts, content.series["benchmark_name"].unique().to_list())
@@ -90,12 +95,16 @@ def site(
             content,
             charts=charts,
             metadata=replace(content.metadata, now=now),
+            newer=lambda columns: store.rows_beyond(noted.seen, columns, chosen) if is_like else None,
         )
         made = Site(content)
 
         def note() -> str:
-            is_known = made_from and made.lasts and store.state  # damage that was found meanwhile is to be said again
-            return " ".join((made_from, *map(str, made.lasts))) if is_known and made.lasts else ""
+            if not (made_by and made.lasts and store.state):  # damage that was found meanwhile is to be said again
+                return ""
+            first, last = made.lasts
+            note = _Note(made_by=made_by, state=before, first=first, last=last, seen=store.seen())
+            return msgspec.json.encode(note).decode()
 
         return tree.write(
             made.files(tree, lambda done, total: progress(done, total, "making files of series")),
@@ -103,23 +112,33 @@ def site(
         )
 
 
-def made_from_of(store: stores.Database, asked: tuple[object, ...]) -> str:
-    """Return a digest of all that a site with some arguments is made from but the clock; "" where that is not known."""
-    state, file, package = store.state, path_of(None), Path(__file__).parents[1]
-    if not state:
-        return ""
+class _Note(msgspec.Struct):
+    """What a site was made by, the state of its store, the first and the last second of the clock that give the same one, and the results that it has read."""
+
+    made_by: str
+    state: str
+    first: int
+    last: int
+    seen: Seen
+
+
+def _note_of(text: str) -> _Note:
+    """Return the note with which a build has ended; one that fits nothing where there is none, or that of another release."""
+    try:
+        return msgspec.json.decode(text, type=_Note)
+    except msgspec.MsgspecError:
+        return _Note(made_by="", state="", first=0, last=0, seen=Seen())
+
+
+def made_by_of(store: stores.Database, asked: tuple[object, ...]) -> str:
+    """Return a digest of all that a site with some arguments is made from but the stored rows and the clock."""
+    file, package = path_of(None), Path(__file__).parents[1]
     releases = (sys.version, *(version(name) for name in ("jinja2", "msgspec", "numpy", "polars")))
-    parts = sha256(repr((state, store.uri, asked, releases, asdict(RULES))).encode())
+    parts = sha256(repr((store.uri, asked, releases, asdict(RULES))).encode())
     parts.update(file.read_bytes() if file.exists() else b"")
     for path in sorted(path for path in package.rglob("*") if path.suffix in _OF_CODE):
         parts.update(path.read_bytes())
     return parts.hexdigest()
-
-
-def _is_made_from(note: str, made_from: str, now: int) -> bool:
-    """Return whether a note of a site names the same digest, and a time of the clock around `now`."""
-    noted, *times = note.split(" ")
-    return noted == made_from and int(times[0]) <= now <= int(times[1])
 
 
 def refuse_unmatched(charts: Sequence[str], names: Sequence[str]) -> None:
@@ -164,7 +183,7 @@ def site_content(
         series=series,
         newest=located(newest, lambda keys: store.machines(keys, as_of)).select(list(NEWEST)),
         frontier=frontier_view(),
-        availability=store.availability(chosen, as_of),
+        availability=lambda: store.availability(chosen, as_of),
         progress=progress_files(store, chosen, as_of),
         points_of=points_of,
         metadata=SiteMetadata(

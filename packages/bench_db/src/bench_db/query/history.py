@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
 from operator import and_, or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -37,6 +37,13 @@ RANKS = 1 << 20
 Links = Mapping[str, Sequence[str]]
 # Position, number of ancestors, time and sha of a commit.
 Place = tuple[int, int, int, str]
+
+
+class Seen(NamedTuple):
+    """Results that a reader has seen: what decided which of the stored ones count, and the signatures of their fragments, in order."""
+
+    scope: str = ""
+    fragments: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +134,12 @@ class History:
             else ""
         )
         return f"the main history (branch {', '.join(names)}{how})" if names else "the main history"
+
+    @property
+    def scope(self) -> str:
+        """A text that changes when a stored result begins to count, or counts no longer."""
+        commits = [sorted(one) for one in (self.joined, self.beside, self.unreachable)]
+        return content_id([repr((sorted(self.main.items()), commits, sorted(self.excluded)))])
 
     def stamp(self, recorded: int) -> str:
         """Return a text that changes when the newest result of a series can change among those of the first `recorded` commits."""

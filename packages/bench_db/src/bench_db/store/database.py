@@ -24,7 +24,7 @@ from bench_db.query import series
 from bench_db.query.baseline import holding
 from bench_db.query.definitions import with_names
 from bench_db.query.derived import NEEDED, Derived, faults, unit_fault
-from bench_db.query.history import ORDER, SCOPE, History
+from bench_db.query.history import ORDER, SCOPE, History, Seen
 from bench_db.query.selection import RUN, VERSION, Selection, of_commit, of_name
 from bench_db.query.series import newest
 from bench_db.store import (
@@ -106,6 +106,11 @@ def _between(low: int | None, high: int | None) -> pl.Expr:
     key = pl.col("series_key")
     terms = [*([key >= low] if low is not None else []), *([key < high] if high is not None else [])]
     return reduce(and_, terms, pl.lit(value=True))
+
+
+def _as_stored(past: History) -> bool:
+    """Return whether definitions neither rename series nor derive metrics."""
+    return past.definitions is None or not (past.definitions or past.definitions.derives)
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -357,9 +362,7 @@ class Database:
         """Return ranges of series keys with about so many points each, the last excluded; None for no end."""
         results, past = self._open(RESULTS_TABLE, None), self.history()
         stored = sum(fragment.rows for fragment in results.fragments())
-        defined = past.definitions
-        by_stored_key = defined is None or not (defined or defined.derives)
-        count = -(-stored // points) if self._projected(results) and by_stored_key else 1
+        count = -(-stored // points) if self._projected(results) and _as_stored(past) else 1
         keys = self._named_series(results, past)["series_key"].sort()
         lows = keys.gather_every(-(-len(keys) // count))[1:].to_list() if count > 1 and len(keys) else []
         return list(pairwise((None, *lows, None)))
@@ -407,6 +410,27 @@ class Database:
             return rows
         derived = self._derived(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
         return rows if derived is None else pl.concat([rows, derived.select(rows.columns)])
+
+    @of_sound_part
+    def seen(self) -> Seen:
+        """Return which results a reader has seen who reads all that count; none where definitions make points of others."""
+        past = self.history()
+        fragments = sorted(one.signature for one in self._open(RESULTS_TABLE, None).fragments())
+        return Seen(scope=past.scope, fragments=fragments) if _as_stored(past) else Seen()
+
+    @of_sound_part
+    def rows_beyond(self, seen: Seen, columns: Collection[str], selection: Selection) -> pl.DataFrame | None:
+        """Return columns of the selected results that a reader has not seen; None where not all that count are those seen and newer ones."""
+        results, past = self._open(RESULTS_TABLE, None), self.history()
+        present = {one.signature: one for one in results.fragments()}
+        if not _as_stored(past) or past.scope != seen.scope or not present.keys() >= set(seen.fragments):
+            return None
+        predicate = past.counts(selection) & selection.of_points.predicate() & selection.of_series.predicate()
+        needed = {*columns, *predicate.meta.root_names()}
+        beyond = [fragment for name, fragment in present.items() if name not in set(seen.fragments)]
+        where = lance_filter(predicate, results.leaves)
+        rows = results.read(needed, where, fragments=beyond) if beyond else results.read(needed, limit=0)
+        return pl.DataFrame(rows).filter(predicate).select(columns)
 
     @of_sound_part
     def samples(self, rows: list[int], as_of: AsOf | None = None) -> pl.DataFrame:

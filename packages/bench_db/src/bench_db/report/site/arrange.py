@@ -1,9 +1,9 @@
-"""The points of a site, arranged by group: a digest of each series, the builds of a group, and the points in their order."""
+"""The points of a site, arranged by group: counts of runs, a digest of each series, the builds of a group, and the points in their order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -22,7 +22,17 @@ BUILD = ("commit", "dut_version", "dut_timestamp", "branch")
 RUN = ("run_key", *BUILD, "commit_order", "run_time")
 # The columns that tell whether a series has changed: the measurements of a run are its identity.
 NARROW = ("series_key", "run_key", "median", "error")
+# What tells the builds apart of which a page counts the series.
+_MEASURED = ("group", "commit", "dut_version")
+# A sum of digests is that of 64 bits.
+_DIGESTS = 1 << 64
 _FLOATS = ("min", "q1", "median", "q3", "max", "lower", "upper")
+# Of a run of a group: a hash of what its points have of it, its series with the smallest key, how many points have a result, how many
+# failed, and how many series have their first result of its commit and version in it.
+COUNTS: Mapping[str, type[pl.DataType]] = {
+    "facts": pl.UInt64,
+    **dict.fromkeys(("first", "results", "failed", "series"), pl.Int64),
+}
 # The columns of a point that a site is made from.
 POINTS = tuple(dict.fromkeys((*HISTORY, *BUILD, "n", *_FLOATS, "error")))
 
@@ -32,16 +42,33 @@ class Arranged:
     """The runs of whole groups, and a digest of the points of each series.
 
     `runs` has a row for each run of a group: `group` (a number), the columns `RUN`, `build` (its place among the builds of the
-    group) and `repeated` (0, or a hash of the runs of the group at its commit where that has several). `places` has the group
-    of each series, and `builds` the builds of each, oldest first, with the columns `BUILD`. `measured` is when each group measured its
-    newest commit, in unix seconds, 0 where no time is known. `sums` are a digest of each series and the number of its points.
+    group), `repeated` (0, or a hash of the runs of the group at its commit where that has several) and the columns `COUNTS`.
+    `groups` has the number of each group, `places` the group of each series, and `builds` the builds of each, oldest first, with the
+    columns `BUILD`. `measured` is when each group measured its newest commit, in unix seconds, 0 where no time is known.
+    `sums` are a digest of each series and the number of its points. `is_sound` says whether newer points leave what was known of the
+    others as it was; else all of this is wrong.
     """
 
     runs: pl.DataFrame
+    groups: Mapping[Group, int]
     places: pl.DataFrame
     builds: Mapping[Group, pl.DataFrame]
     measured: Mapping[Group, int]
     sums: Mapping[int, tuple[int, int]]
+    is_sound: bool
+
+    def of(self, groups: Collection[Group]) -> Arranged:
+        """Return what is arranged of some groups."""
+        places = self.places.filter(pl.col("group").is_in([self.groups[group] for group in groups]))
+        return replace(
+            self,
+            runs=self.runs.filter(pl.col("group").is_in(places["group"].unique().implode())),
+            groups={group: self.groups[group] for group in groups},
+            places=places,
+            builds={group: builds for group, builds in self.builds.items() if group in groups},
+            measured={group: at for group, at in self.measured.items() if group in groups},
+            sums={key: self.sums[key] for key in places["series_key"] if key in self.sums},
+        )
 
     @property
     def repeated(self) -> set[int]:
@@ -66,27 +93,39 @@ def _places(series: pl.DataFrame) -> tuple[dict[Group, int], pl.DataFrame]:
     return numbers, series.join(groups, on=GROUP).select("series_key", "group")
 
 
-def runs_of(narrow: pl.DataFrame, points_of: PointsOf) -> pl.DataFrame:
-    """Return the columns `RUN` of the runs of some points.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an earlier build has found of the points that it read: the `runs` of each group, and the `sums` of `Arranged`.
 
-    They are those of the points of a few series: for each run the series with the smallest key, which other runs have too.
+    `runs` have the columns of `GROUP`, `run_key` and the columns `COUNTS`.
     """
-    smallest = narrow.group_by("run_key").agg(pl.col("series_key").min())["series_key"].unique().sort().to_list()
-    # with their series, which may be derived from others
-    return points_of(smallest, ("series_key", *RUN)).select(RUN).unique("run_key", keep="any")
+
+    runs: pl.DataFrame
+    sums: Mapping[int, tuple[int, int]]
 
 
-def arranged(narrow: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> Arranged:
+NOTHING = Known(runs=pl.DataFrame(schema={**dict.fromkeys(GROUP, pl.String), "run_key": pl.Int64, **COUNTS}), sums={})
+
+
+def arranged(narrow: pl.DataFrame, points_of: PointsOf, series: pl.DataFrame, known: Known = NOTHING) -> Arranged:
     """Arrange all points of the groups of some series; `series` has a row a series with the columns of `query.series.IDENTITY`.
 
-    The points have the columns `NARROW`, and their runs the columns `RUN`.
+    The points have the columns `NARROW`; they are those of which nothing is `known`.
     """
     groups, places = _places(series)
     by_run = ("run_key",) if len(groups) == 1 else ("group", "run_key")  # a key of one column joins twice as fast
     placed = narrow if len(groups) == 1 else narrow.join(places, on="series_key")
-    each = placed.select(by_run).unique()
-    each = each.with_columns(group=pl.lit(0, places["group"].dtype)) if len(groups) == 1 else each
-    of_groups = each.select("group", "run_key").join(runs, on="run_key", nulls_equal=True)
+    counted = placed.group_by(by_run).agg(
+        pl.lit(None, pl.UInt64).alias("facts"),
+        pl.col("series_key").min().alias("first"),
+        pl.col("median").is_finite().sum().cast(pl.Int64).alias("results"),
+        pl.col("error").is_not_null().sum().cast(pl.Int64).alias("failed"),
+        pl.lit(None, pl.Int64).alias("series"),
+    )
+    group = pl.lit(0, places["group"].dtype) if len(groups) == 1 else pl.col("group")
+    counted = counted.select(group.alias("group"), "run_key", *COUNTS)
+    counted = pl.concat([counted, _numbered(known.runs, groups, counted.schema["group"]).select(counted.columns)])
+    of_groups = counted.join(_runs_of(counted, points_of), on="run_key", nulls_equal=True)
     builds = (
         of_groups.sort("group", *COMMIT_ORDER, nulls_last=False)
         .unique(("group", *BUILD), keep="first", maintain_order=True)
@@ -97,8 +136,10 @@ def arranged(narrow: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> 
     several = pl.struct("run_key", "run_time").hash().sum().over(of_commit)
     of_groups = of_groups.with_columns(repeated=pl.when(pl.len().over(of_commit) > 1).then(several).otherwise(0))
     of_groups = of_groups.join(builds, on=("group", *BUILD), nulls_equal=True)
-    facts = of_groups.select("group", "run_key", facts=pl.struct(pl.exclude("group")).hash())
-    hashed = placed.join(facts, on=by_run, nulls_equal=True).select(*NARROW, "facts")
+    facts = pl.struct(*RUN, "repeated", "build").hash()
+    is_sound = _is_sound(of_groups.with_columns(now=facts), known)
+    of_groups = of_groups.with_columns(facts=facts)
+    hashed = placed.join(of_groups.select(*by_run, "facts"), on=by_run, nulls_equal=True).select(*NARROW, "facts")
     digests = hashed.select("series_key", digest=hashed.hash_rows(seed=0))
     sums = digests.group_by("series_key").agg(pl.col("digest").sum(), pl.len())
     names = {number: group for group, number in groups.items()}
@@ -108,12 +149,62 @@ def arranged(narrow: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> 
         .agg(pl.coalesce("run_time", "dut_timestamp").last().fill_null(0))
     )
     return Arranged(
-        runs=of_groups,
+        runs=_with_series(of_groups, placed.select(*by_run, "series_key", "median")),
+        groups=groups,
         places=places,
         builds={names[part["group"][0]]: part.select(BUILD) for part in builds.partition_by("group")},
         measured={names[number]: at for number, at in measured.iter_rows()},
-        sums={key: (digest, count) for key, digest, count in sums.iter_rows()},
+        sums=_added(known.sums, sums),
+        is_sound=is_sound,
     )
+
+
+def _numbered(runs: pl.DataFrame, groups: Mapping[Group, int], number: pl.DataType) -> pl.DataFrame:
+    """Add the number of its group to each run; those of a group that there is no longer are left out."""
+    names = pl.DataFrame(list(groups), schema=dict.fromkeys(GROUP, pl.String), orient="row")
+    return runs.join(names.with_columns(group=pl.Series(groups.values(), dtype=number)), on=GROUP)
+
+
+def _is_sound(runs: pl.DataFrame, known: Known) -> bool:
+    """Return whether known runs have the facts of `now`, and neither they nor their builds have newer points."""
+    is_known = pl.col("series").is_not_null()
+    mixed = (is_known.any() & ~is_known.all()).over(_MEASURED)
+    changed = (pl.col("facts") != pl.col("now")) | mixed
+    return int(runs.select(is_known.sum()).item()) == len(known.runs) and not runs.select(changed.any()).item()
+
+
+def _runs_of(counted: pl.DataFrame, points_of: PointsOf) -> pl.DataFrame:
+    """Return the columns `RUN` of some runs: for each the series with the smallest key, which other runs have too, has a point of it."""
+    smallest = counted.group_by("run_key").agg(pl.col("first").min())["first"].unique().sort().to_list()
+    # with their series, which may be derived from others
+    return points_of(smallest, ("series_key", *RUN)).select(RUN).unique("run_key", keep="any")
+
+
+def _with_series(runs: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
+    """Add to the runs of groups how many series have their first result of a build in each; the sum over its runs counts each series once.
+
+    `placed` are the points of the runs that have no such number yet. Of several runs of a build the one with the smallest key has it.
+    """
+    several = pl.len().over(_MEASURED) > 1
+    again = runs.filter(pl.col("series").is_null() & several)
+    by_run = [name for name in ("group", "run_key") if name in placed.columns]
+    results = placed.lazy().filter(pl.col("median").is_finite())
+    results = results.join(again.lazy().select("group", "run_key", *_MEASURED[1:]), on=by_run, nulls_equal=True)
+    distinct = results.group_by(_MEASURED).agg(distinct=pl.col("series_key").n_unique().cast(pl.Int64)).collect()
+    is_first = pl.col("run_key") == pl.col("run_key").min().over(_MEASURED)
+    of_several = pl.when(is_first).then(pl.col("distinct").fill_null(0)).otherwise(0)
+    counted = pl.coalesce("series", pl.when(several).then(of_several).otherwise("results"))
+    found = runs.join(distinct, on=_MEASURED, how="left", nulls_equal=True)
+    return found.with_columns(series=counted).drop("distinct")
+
+
+def _added(known: Mapping[int, tuple[int, int]], sums: pl.DataFrame) -> dict[int, tuple[int, int]]:
+    """Return the digests and counts of all points of each series, from those of earlier points and of newer ones."""
+    found = dict(known)
+    for key, digest, count in sums.iter_rows():
+        before, points = found.get(key, (0, 0))
+        found[key] = ((before + digest) % _DIGESTS, points + count)
+    return found
 
 
 def noise_keys(keys: Collection[int], places: pl.DataFrame, repeated: Collection[int]) -> tuple[list[int], list[int]]:

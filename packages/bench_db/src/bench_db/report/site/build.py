@@ -14,13 +14,14 @@ import msgspec
 import polars as pl
 
 from bench_db.model import Series, Verdict
+from bench_db.query import availability
 from bench_db.query.series import identified, label
 from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from bench_db.report.links import difference_pattern
 from bench_db.report.quantity import ladders, percent
 from bench_db.report.site import catalogue, commits, pages
-from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys, runs_of
+from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys
 from bench_db.report.site.availability import days_document
 from bench_db.report.site.badge import badge, chart, is_stale, lasting, state
 from bench_db.report.site.contract import slices
@@ -33,6 +34,7 @@ from bench_db.report.site.parts import parts_of
 from bench_db.report.site.progress import UNREAD, progress_document
 from bench_db.report.site.pulls import newest_pulls, pull_document
 from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
+from bench_db.report.site.tally import Tally, days_of, known_of, tally_of
 from bench_db.report.terminal import finding_text
 from bench_db.report.text import visible
 from bench_db.rules import RULES
@@ -51,10 +53,12 @@ Kept = tuple[str, bytes | None]
 FEED = "feed.xml"
 _FEED_ENTRIES = 200
 # A part of the digest of each shard: increase it when the same points get other files.
-_FORMAT = 5
+_FORMAT = 6
 # Of a row that an earlier build has written, the name of its JSON.
 _JSON = "json"
 _SHARDS_AT_ONCE = 128
+_TALLY = "tally"
+_NEWER = tuple(dict.fromkeys((*NARROW, *availability.COLUMNS)))
 _OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-|frontier-|rows-)|chart-")
 
 
@@ -83,7 +87,8 @@ NO_FILES: EarlierFiles = _NoFiles()
 class _Lists:
     """All series with their shards, the findings and their series, the files of each shard, the builds to compare, and the measured commits.
 
-    `measured` is when each group measured its newest commit (unix seconds), `progress` the path of the document of each CSV file by sha256.
+    `measured` is when each group measured its newest commit (unix seconds), `days` those with results, `progress` the path of the document
+    of each CSV file by sha256.
     """
 
     rows: Sequence[tuple[int, catalogue.Row]]
@@ -93,6 +98,7 @@ class _Lists:
     commits: Sequence[catalogue.Row]
     moved: Mapping[int, Series]
     measured: Mapping[Group, int]
+    days: pl.DataFrame
     progress: Mapping[str, str]
 
 
@@ -173,8 +179,11 @@ class Site:
         place = {shard.name: number for number, shard in enumerate(self._shards)}
         builds: list[tuple[Group, catalogue.Row]] = []
         of_groups: dict[Group, int] = {}
+        newer = self._newer(earlier, measured)
+        read: list[Arranged] = []
         for together in reads(self._shards):
-            one_read = self._read(together, measured)
+            one_read = self._read(together, measured) if newer is None else newer[0].of({s.group for s in together})
+            read.append(one_read)
             documents = {group: builds_document(of_group) for group, of_group in one_read.builds.items()}
             scripts = {group: _builds_script(group, document) for group, document in documents.items()}
             builds += documents.items()
@@ -191,6 +200,9 @@ class Site:
                 names[number] = (*made.paths, scripts[made.shard.group][0])
                 progress(len(rows), len(content.series))
             yield from (_rows_script(group, listed) for group, listed in of_rows.items())
+        days = content.availability() if newer is None else newer[1]
+        tally = Tally(known=known_of(read), failures=measured.failures, days=days)
+        yield _script("data", _TALLY, _TALLY, tally.document(self._made_by))
         of_progress: dict[str, str] = {}
         yield from self._progress(earlier, of_progress)
         listed = measured.newest_first(content.recorded)
@@ -210,6 +222,7 @@ class Site:
                 commits=commits.with_findings(listed, content.findings, moved),
                 moved=moved,
                 measured=of_groups,
+                days=days,
                 progress=of_progress,
             ),
         )
@@ -251,12 +264,30 @@ class Site:
         for made in self._made(wanted, one_read, NO_FILES):
             yield from ((path, body) for path, body in made.files if body is not None)
 
+    def _newer(self, earlier: EarlierFiles, measured: MeasuredCommits) -> tuple[Arranged, pl.DataFrame] | None:
+        """Arrange the points of all groups from the tally of an earlier build and the points since, and return them with the days with results.
+
+        None where there is no such tally, or where the newer points change what it has of the others.
+        """
+        content, script = self._content, earlier.named(f"data/{_TALLY}")
+        tally = None if script is None else tally_of(_json_of(script), self._made_by)
+        points = None if tally is None else content.newer(_NEWER)
+        if tally is None or points is None:
+            return None
+        narrow = points.select(NARROW)
+        found = arranged(narrow, content.points_of, content.series, tally.known)
+        if not found.is_sound:
+            return None
+        measured.add_failures(tally.failures)
+        measured.add(narrow, found.runs, content.series)
+        return found, days_of(tally.days, availability.by_day(points, content.series))
+
     def _read(self, together: Sequence[Shard], measured: MeasuredCommits) -> Arranged:
         content, keys = self._content, [key for shard in together for key in shard.keys]
         narrow, series = content.points_of(keys, NARROW), content.series.filter(pl.col("series_key").is_in(keys))
-        runs = runs_of(narrow, content.points_of)
-        measured.add(narrow, runs, series)
-        return arranged(narrow, runs, series)
+        found = arranged(narrow, content.points_of, series)
+        measured.add(narrow, found.runs, series)
+        return found
 
     def _made(self, together: Sequence[Shard], points: Arranged, earlier: EarlierFiles) -> Iterator[_Made]:
         """Yield the shards of some groups, those that are kept first."""
@@ -504,7 +535,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     }
     frontier_files, frontier = _frontier(frontiers(content.newest, content.frontier))
     yield from frontier_files
-    days = days_document(content.availability)
+    days = days_document(lists.days)
     scans = scans_of(fresh, content.scans)
     verdicts = content.verdicts()
     said = [said_of(verdicts.get(one["dut"], {})) for one in fresh]

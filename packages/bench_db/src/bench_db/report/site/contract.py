@@ -76,7 +76,9 @@ class SiteContent:
     `newest` are the newest results of all series with their configurations and builds, as `query.frontier.located` gives them, with the
     columns `NEWEST`; `frontier` is what the page of frontiers shows of them first.
     `progress` are the CSV files of runs, those of the newest run first.
-    `availability` has the days with results, as `query.availability.by_day` gives them.
+    `availability` returns the days with results, as `query.availability.by_day` gives them.
+    `newer` gives columns of the points that an earlier build in the same directory has not read, None where it has read others
+    than those that count now.
     `verdicts` returns the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
     empty for another history than the main one. `pulls` has the results of pull requests, with the columns `report.site.pulls.PULLS`: the chart of their
     series shows them, and nothing else of the site does.
@@ -96,7 +98,8 @@ class SiteContent:
     newest: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NEWEST))
     frontier: FrontierView = FrontierView()
     progress: Sequence[ProgressFile] = ()
-    availability: pl.DataFrame = field(default_factory=no_days)
+    availability: Callable[[], pl.DataFrame] = no_days
+    newer: Callable[[Sequence[str]], pl.DataFrame | None] = lambda columns: None  # noqa: ARG005
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     samples_of: SamplesOf = lambda points: pl.repeat(None, len(points), dtype=pl.List(pl.Float64), eager=True)

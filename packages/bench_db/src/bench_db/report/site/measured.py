@@ -26,6 +26,9 @@ _BUILD = ("dut_name", "commit", "dut_version")
 _RUNS_OF = (*_BUILD, "test_bed_name")
 _NAME = ("suite", "benchmark_name", "metric", "tags_key", "test_bed_name")
 
+# The columns of a failure: its build, the names of its series, and what it said.
+FAILURE = (*_BUILD, *_NAME, "error")
+
 Row = dict[str, Any]
 
 
@@ -37,32 +40,38 @@ class MeasuredCommits:
     _failures: list[pl.DataFrame] = field(default_factory=list)
 
     def add(self, points: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> None:
-        """Count the points of some series, with the columns of `arrange.NARROW`; `runs` has the columns of `arrange.RUN`."""
-        failed = pl.col("error").is_not_null()
-        # a run is of one build, and its key is a number, which groups faster than names
-        counts = points.group_by("run_key").agg(
-            pl.col("series_key").first(),
-            pl.col("median").is_finite().sum().alias("results"),
-            failed.sum().alias("failed"),
-        )
+        """Count the points of some series, with the columns of `arrange.NARROW`; `runs` are those of `Arranged`."""
         identity = series.select("series_key", "dut_name", *_NAME)
-        sums = (
-            counts.join(runs, on="run_key", nulls_equal=True)
-            .join(identity.select("series_key", "dut_name", "test_bed_name"), on="series_key")
-            .select(
-                "run_key",
+        # a run is of one build
+        counted = runs.group_by("run_key").agg(
+            pl.col("first").min().alias("series_key"),
+            pl.col("commit", "dut_version", "dut_timestamp", "run_time", "commit_order").first(),
+            pl.col("results", "failed", "series").sum(),
+        )
+        self._sums.append(
+            counted.join(identity.select("series_key", "dut_name", "test_bed_name"), on="series_key").select(
                 *_RUNS_OF,
                 pl.col("dut_timestamp").alias("time"),
                 pl.coalesce("run_time", "dut_timestamp").alias("measured"),
                 pl.col("commit_order").alias("order"),
-                "results",
-                "failed",
+                *("results", "failed", "series"),
             )
         )
-        self._sums.append(sums.with_columns(series=_series(points, sums)))
-        if sums["failed"].sum():
-            failures = points.filter(failed).join(identity, on="series_key").join(runs, on="run_key", nulls_equal=True)
-            self._failures.append(failures.select(*_BUILD, *_NAME, "error"))
+        failed = points.filter(pl.col("error").is_not_null())
+        if len(failed):
+            of_build = counted.select("run_key", "commit", "dut_version")
+            failed = failed.join(identity, on="series_key").join(of_build, on="run_key", nulls_equal=True)
+            first = _first(failed.select(FAILURE))
+            self.add_failures(first.with_columns(error=pl.Series(map(_error, first["error"]), dtype=pl.String)))
+
+    def add_failures(self, failures: pl.DataFrame) -> None:
+        """Add failures with the columns `FAILURE` and texts as pages show them."""
+        self._failures.append(failures)
+
+    @property
+    def failures(self) -> pl.DataFrame:
+        """The first failures of each build, with the columns `FAILURE`."""
+        return _first(pl.concat([pl.DataFrame(schema=dict.fromkeys(FAILURE, pl.String)), *self._failures]))
 
     def _found(self) -> dict[tuple[str, str, str], Row]:
         """Return the sums and the first failures of each build."""
@@ -80,10 +89,8 @@ class MeasuredCommits:
         found: dict[tuple[str, str, str], Row] = {}
         for one in sums.with_columns(pl.selectors.numeric().fill_null(0)).iter_rows(named=True):
             found[_build(one)] = {**one, "errors": []}
-        for failure in pl.concat(self._failures).sort(_NAME).iter_rows(named=True) if self._failures else ():
-            errors = found[_build(failure)]["errors"]
-            if len(errors) < _ERRORS:
-                errors.append(failure)
+        for failure in self.failures.iter_rows(named=True):
+            found[_build(failure)]["errors"].append(failure)
         return found
 
     def newest_first(self, recorded: Mapping[str, RecordedCommit]) -> list[Row]:
@@ -103,17 +110,9 @@ class MeasuredCommits:
         return rows[::-1]
 
 
-def _series(points: pl.DataFrame, sums: pl.DataFrame) -> pl.Series:
-    """Return how many series have their first result of a build in each run; the sum over its runs counts each series once."""
-    again = sums.filter(sums.select(_RUNS_OF).is_duplicated())["run_key"]
-    if again.is_empty():
-        return sums["results"]
-    several = points.filter(pl.col("run_key").is_in(again.implode()) & pl.col("median").is_finite())
-    several = several.join(sums.select("run_key", *_BUILD), on="run_key")
-    first = several.unique(("series_key", *_BUILD)).group_by("run_key").agg(pl.len().alias("first"))
-    counted = sums.join(first, on="run_key", how="left", maintain_order="left")
-    alone = ~pl.col("run_key").is_in(again.implode())
-    return counted.select(pl.when(alone).then("results").otherwise(pl.col("first").fill_null(0)))["results"]
+def _first(failures: pl.DataFrame) -> pl.DataFrame:
+    """Return the first failures of each build by the names of their series."""
+    return failures.sort(FAILURE).group_by(_BUILD, maintain_order=True).head(_ERRORS).select(FAILURE)
 
 
 def _build(row: Row) -> tuple[str, str, str]:
@@ -132,8 +131,7 @@ def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit
         **{name: one[name] for name in ("time", "measured", "results", "failed", "series")},
         "beds": [visible(bed or "") for bed in one["beds"]],
         "errors": [
-            [visible(label(failed)), visible(failed["test_bed_name"]), _error(failed["error"])]
-            for failed in one["errors"]
+            [visible(label(failed)), visible(failed["test_bed_name"]), failed["error"]] for failed in one["errors"]
         ],
     }
 
