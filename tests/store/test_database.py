@@ -210,13 +210,14 @@ class TestBeyond:
             run, results = publication(number)
             store.publish(results, run)
         seen, run_key = store.seen(), store.runs().collect()["run_key"][0]
-        {
+        changes: dict[str, Callable[[], object]] = {
             "exclude": lambda: store.exclude([run_key], reason="x", lifted=False, at=1, by="me"),
             "remove": lambda: store.remove_runs([run_key]),
             "alias": lambda: store.define([Definition(kind="alias", field="benchmark", pattern="b*", value="x", at=1)]),
             "metric": lambda: store.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)]),
             "optimize": store.optimize,
-        }[change]()
+        }
+        changes[change]()
         assert self.read(store, seen) is None
 
 
