@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import re
 import tempfile
 from dataclasses import replace
@@ -510,6 +511,21 @@ class TestAsNew:
 
         site(store, tmp_path, progress=Seen())
         assert seen[-1] == (2, 2, "making files of series")
+
+    def test_it_rarely_searches_for_reference_cycles(self, store: Database, tmp_path: Path) -> None:
+        before, during = gc.get_threshold(), list[int]()
+
+        class Asked(Silent):
+            def __call__(self, done: int, total: int, doing: str = "") -> None:  # noqa: ARG002 as the protocol
+                during.append(gc.get_threshold()[0])
+
+        gc.set_threshold(700, 10, 10)
+        try:
+            site(store, tmp_path, progress=Asked())
+            assert min(during) > 700
+            assert gc.get_threshold() == (700, 10, 10)
+        finally:
+            gc.set_threshold(*before)
 
     def test_it_is_made_from_the_projection(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         made = connect(tmp_path / "store", create=True)

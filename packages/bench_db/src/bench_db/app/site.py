@@ -40,6 +40,7 @@ from bench_db.report.site.progress import ProgressFile
 from bench_db.report.site.pulls import NO_PULLS, PULLS
 from bench_db.report.text import visible
 from bench_db.rules import RULES
+from bench_db.store.publish import rarely_searched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def site(
     """
     chosen = selection_of(selection, conditions)
     now, tree = int(time.time()) if at is None else at, Tree(Path(out))
-    with store.one_look():  # points and their samples are of one version
+    with rarely_searched(), store.one_look():  # points and their samples are of one version
         asked = (title, commit_url, samples, tuple(charts), chosen, not now)
         noted, made_by = _note_of(tree.note), "" if as_of else made_by_of(store, asked)
         is_like = bool(made_by) and noted.made_by == made_by
