@@ -257,6 +257,12 @@ class TestKept:
         assert asked == [newer["series_key"].unique().to_list()]
         assert {path: body or files[path] for path, body in again.items()} == dict(site(after))
 
+    def test_a_row_has_its_key_once(self, files: dict[str, bytes]) -> None:
+        """The key names the row in the file of its group; no page reads it there."""
+        rows = [row for of_group in received(files, "data/[0-9a-f]{16}-rows-.*") for row in of_group.values()]
+        assert rows
+        assert [row["about"]["label"] for row in rows if "key" in row["about"]] == []
+
     @pytest.mark.parametrize("folder", ["data/[0-9a-f]{16}-1-0", "data/[0-9a-f]{16}-rows", "samples", "chart"])
     def test_a_file_that_is_gone_is_made_again(self, folder: str) -> None:
         content = replace(site_content(), charts=("decode*",))

@@ -56,6 +56,7 @@ _FEED_ENTRIES = 200
 _FORMAT = 6
 # Of a row that an earlier build has written, the name of its JSON.
 _JSON = "json"
+_KEY = "key"
 _SHARDS_AT_ONCE = 128
 _TALLY = "tally"
 _NEWER = tuple(dict.fromkeys((*NARROW, *availability.COLUMNS)))
@@ -463,9 +464,14 @@ def _rows_stem(group: Group) -> str:
 
 def _rows_script(group: Group, rows: Iterable[tuple[int, catalogue.Row]]) -> File:
     """Return the file of what the lists of the site have of the series of a group, in the order of its shards."""
-    listed = {one["about"]["key"]: one for _, one in sorted(rows, key=lambda pair: (pair[0], pair[1]["about"]["key"]))}
-    texts = (f'"{key}":{one[_JSON] if _JSON in one else script_json(one)}' for key, one in listed.items())
+    listed = {one["about"][_KEY]: one for _, one in sorted(rows, key=lambda pair: (pair[0], pair[1]["about"][_KEY]))}
+    texts = (f'"{key}":{one[_JSON] if _JSON in one else _row_json(one)}' for key, one in listed.items())
     return _script_of("data", *_named(stem_of(group), "rows"), f"{{{','.join(texts)}}}")
+
+
+def _row_json(row: catalogue.Row) -> str:
+    """Render what the lists have of a series without its key, which names it in the file."""
+    return script_json({**row, "about": {name: value for name, value in row["about"].items() if name != _KEY}})
 
 
 def _known_rows(script: bytes | None) -> dict[str, catalogue.Row]:
@@ -473,7 +479,10 @@ def _known_rows(script: bytes | None) -> dict[str, catalogue.Row]:
     if script is None:
         return {}
     known = msgspec.json.decode(_json_of(script), type=dict[str, msgspec.Raw])
-    return {key: {**msgspec.json.decode(row), _JSON: bytes(row).decode()} for key, row in known.items()}
+    rows = {key: {**msgspec.json.decode(row), _JSON: bytes(row).decode()} for key, row in known.items()}
+    for key, row in rows.items():
+        row["about"][_KEY] = key
+    return rows
 
 
 def _json_of(script: bytes) -> bytes:
