@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SERIES, POINTS, SUITES = 10_000, 300, 50
 FIRST_CHART_MS = 1000
+TALLY_MB = 0.2
 LARGEST_MB = 66  # 64 before pages loaded a part of the list of series instead of all of it, 2 MB
 MOST_CLICKS = 2
 pytestmark = pytest.mark.slow
@@ -190,6 +191,10 @@ class TestLarge:
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
         assert sum(sizes) < LARGEST_MB * 1_000_000
         assert max(sizes) < 3_000_000
+
+    def test_size_of_the_tally(self, root: Path) -> None:
+        (tally,) = root.glob("data/tally-*.js")
+        assert tally.stat().st_size < TALLY_MB * 1_000_000
 
     # after the others: the pages are made, 8 s, while another worker runs
     @pytest.mark.alone

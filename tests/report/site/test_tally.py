@@ -120,3 +120,7 @@ class TestTally:
     def test_of_another_release(self) -> None:
         text = script_json(tally(frame(EVERY)).document("release")).encode()
         assert tally_of(text, "another") is None
+
+    def test_of_another_form(self) -> None:
+        """Another release has written it, whatever else it has."""
+        assert tally_of(b'{"made_by":"another","runs":[]}', "release") is None

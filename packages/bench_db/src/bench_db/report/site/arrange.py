@@ -24,15 +24,12 @@ RUN = ("run_key", *BUILD, "commit_order", "run_time")
 NARROW = ("series_key", "run_key", "median", "error")
 # What tells the builds apart of which a page counts the series.
 _MEASURED = ("group", "commit", "dut_version")
-# A sum of digests is that of 64 bits.
-_DIGESTS = 1 << 64
+# A sum of hashes has 48 bits, as many as `rules.digest_length` digits.
+_DIGESTS = 1 << 48
 _FLOATS = ("min", "q1", "median", "q3", "max", "lower", "upper")
-# Of a run of a group: a hash of what its points have of it, its series with the smallest key, how many points have a result, how many
-# failed, and how many series have their first result of its commit and version in it.
-COUNTS: Mapping[str, type[pl.DataType]] = {
-    "facts": pl.UInt64,
-    **dict.fromkeys(("first", "results", "failed", "series"), pl.Int64),
-}
+# Of a run of a group: a digest of the columns of all runs of its group, its series with the smallest key, how many points have a
+# result, how many failed, and how many series have their first result of its commit and version in it.
+COUNTS = ("facts", "first", "results", "failed", "series")
 # The columns of a point that a site is made from.
 POINTS = tuple(dict.fromkeys((*HISTORY, *BUILD, "n", *_FLOATS, "error")))
 
@@ -104,7 +101,10 @@ class Known:
     sums: Mapping[int, tuple[int, int]]
 
 
-NOTHING = Known(runs=pl.DataFrame(schema={**dict.fromkeys(GROUP, pl.String), "run_key": pl.Int64, **COUNTS}), sums={})
+NOTHING = Known(
+    runs=pl.DataFrame(schema={**dict.fromkeys(GROUP, pl.String), **dict.fromkeys(("run_key", *COUNTS), pl.Int64)}),
+    sums={},
+)
 
 
 def arranged(narrow: pl.DataFrame, points_of: PointsOf, series: pl.DataFrame, known: Known = NOTHING) -> Arranged:
@@ -116,7 +116,7 @@ def arranged(narrow: pl.DataFrame, points_of: PointsOf, series: pl.DataFrame, kn
     by_run = ("run_key",) if len(groups) == 1 else ("group", "run_key")  # a key of one column joins twice as fast
     placed = narrow if len(groups) == 1 else narrow.join(places, on="series_key")
     counted = placed.group_by(by_run).agg(
-        pl.lit(None, pl.UInt64).alias("facts"),
+        pl.lit(None, pl.Int64).alias("facts"),
         pl.col("series_key").min().alias("first"),
         pl.col("median").is_finite().sum().cast(pl.Int64).alias("results"),
         pl.col("error").is_not_null().sum().cast(pl.Int64).alias("failed"),
@@ -136,12 +136,12 @@ def arranged(narrow: pl.DataFrame, points_of: PointsOf, series: pl.DataFrame, kn
     several = pl.struct("run_key", "run_time").hash().sum().over(of_commit)
     of_groups = of_groups.with_columns(repeated=pl.when(pl.len().over(of_commit) > 1).then(several).otherwise(0))
     of_groups = of_groups.join(builds, on=("group", *BUILD), nulls_equal=True)
-    facts = pl.struct(*RUN, "repeated", "build").hash()
-    is_sound = _is_sound(of_groups.with_columns(now=facts), known)
-    of_groups = of_groups.with_columns(facts=facts)
-    hashed = placed.join(of_groups.select(*by_run, "facts"), on=by_run, nulls_equal=True).select(*NARROW, "facts")
+    of_groups = of_groups.with_columns(of_run=pl.struct(*RUN, "repeated", "build").hash())
+    is_sound = _is_sound(of_groups, known)
+    of_groups = of_groups.with_columns(facts=_digest("of_run").over("group"))
+    hashed = placed.join(of_groups.select(*by_run, "of_run"), on=by_run, nulls_equal=True).select(*NARROW, "of_run")
     digests = hashed.select("series_key", digest=hashed.hash_rows(seed=0))
-    sums = digests.group_by("series_key").agg(pl.col("digest").sum(), pl.len())
+    sums = digests.group_by("series_key").agg(_digest("digest"), pl.len())
     names = {number: group for group, number in groups.items()}
     measured = (
         of_groups.sort("commit_order", "run_time", nulls_last=False)
@@ -166,11 +166,18 @@ def _numbered(runs: pl.DataFrame, groups: Mapping[Group, int], number: pl.DataTy
 
 
 def _is_sound(runs: pl.DataFrame, known: Known) -> bool:
-    """Return whether known runs have the facts of `now`, and neither they nor their builds have newer points."""
+    """Return whether the known runs of each group have the facts that they had, and neither they nor their builds have newer points."""
     is_known = pl.col("series").is_not_null()
-    mixed = (is_known.any() & ~is_known.all()).over(_MEASURED)
-    changed = (pl.col("facts") != pl.col("now")) | mixed
-    return int(runs.select(is_known.sum()).item()) == len(known.runs) and not runs.select(changed.any()).item()
+    if runs.select((is_known.any() & ~is_known.all()).over(_MEASURED).any()).item():
+        return False
+    of_known = runs.filter(is_known)
+    changed = pl.col("facts") != _digest("of_run").over("group")
+    return len(of_known) == len(known.runs) and not of_known.select(changed.any()).item()
+
+
+def _digest(hashes: str) -> pl.Expr:
+    """Return a digest of rows from a column of their hashes: a sum, so that of further rows is added to it."""
+    return (pl.col(hashes).sum() % _DIGESTS).cast(pl.Int64)
 
 
 def _runs_of(counted: pl.DataFrame, points_of: PointsOf) -> pl.DataFrame:
