@@ -17,6 +17,7 @@ from bench_db.analysis.detect import Changes, detect_all, discoveries
 from bench_db.analysis.jit import Bools, Codes, Floats, Ints
 from bench_db.analysis.level import large
 from bench_db.analysis.shapes import Shapes, apart, reported, shapes_of
+from bench_db.analysis.siblings import aligned
 from bench_db.analysis.suite_members import members
 from bench_db.analysis.suite_steps import suite_steps
 from bench_db.model import Change, Movement, ShapeChange
@@ -186,6 +187,7 @@ def scan(  # noqa: PLR0913
         [] if found.values is None else members(steps, levels, found.values, starts, runs, of_series, rate * stepped)
     )
     findings = _with_members(findings, moved_with, thresholds or {})
+    findings = aligned(findings, flat, starts, runs, moved, signs)
     lasting = [_lasting(run, findings, signs) for run in sorted({f.run for f in findings if f.suite_wide})]
     suite_of = np.zeros(len(levels), np.int64)
     suite_of[runs] = np.repeat(of_series, np.diff(starts))
