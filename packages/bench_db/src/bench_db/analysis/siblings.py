@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bench_db.analysis.jit import Codes, Floats, Ints
     from bench_db.analysis.scan import ScanFinding
 
+_Place = tuple[int, bool]  # a run, and whether times become longer there
 REACH = 2  # runs that a change may lie from that of its siblings
 AROUND = 10  # points on either side that a level is taken from
 FEWEST = 2  # changes at one run that others may join
@@ -28,34 +29,30 @@ def aligned(  # noqa: PLR0913, PLR0917
     A value in a run that moved may have followed or not, whatever the series does elsewhere: a burst can slow a part of a run. `moved`
     is the log movement of each run, and the other arrays are those of `scan`.
     """
-    own = {number: _direction(one, signs) for number, one in enumerate(findings) if not one.suite_wide}
-    exact = Counter((findings[number].run, direction) for number, direction in own.items())
-    placed = list(findings)
-    left = set(own)
-    for (run, direction), count in sorted(exact.items(), key=lambda pair: (-pair[1], pair[0])):
+    exact, near, of_series = Counter[_Place](), defaultdict[_Place, list[int]](list), defaultdict[int, list[int]](list)
+    for number, one in enumerate(findings):
+        index, start, end = one.change.index, offsets[one.series], offsets[one.series + 1]
+        of_series[one.series].append(index)
+        if not one.suite_wide:
+            longer = (one.change.effect > 0.0) == (signs[one.series] > 0.0)
+            exact[one.run, longer] += 1
+            around = runs[max(start, start + index - REACH) : min(end, start + index + REACH + 1)]
+            for run in around.tolist():
+                near[run, longer].append(number)
+    placed, left = list(findings), set(range(len(findings)))
+    for place, count in sorted(exact.items(), key=lambda pair: (-pair[1], pair[0])):
         if count < FEWEST:
             break
-        left -= {number for number in left if own[number] == direction and findings[number].run == run}
-        for number in sorted(left):
-            if own[number] != direction:
-                continue
-            found, start = findings[number], offsets[findings[number].series]
-            of_series = runs[start : offsets[found.series + 1]]
-            index = int(np.searchsorted(of_series, run))
-            if index == found.change.index or abs(index - found.change.index) > REACH or of_series[index] != run:
-                continue
-            sign = signs[found.series]
-            others = [one.change.index for one in findings if one.series == found.series and one is not found]
-            y = values[start : offsets[found.series + 1]]
-            if _fits(y, sign * moved[of_series], found.change.index, index, others):
+        run, _ = place
+        for number in left.intersection(near[place]):
+            found = findings[number]
+            of = slice(offsets[found.series], offsets[found.series + 1])
+            index, at = int(np.searchsorted(runs[of], run)), found.change.index
+            others = [other for other in of_series[found.series] if other != at]
+            if index == at or _fits(values[of], signs[found.series] * moved[runs[of]], at, index, others):
                 placed[number] = replace(found, run=run, change=replace(found.change, index=index))
                 left.discard(number)
     return placed
-
-
-def _direction(finding: ScanFinding, signs: Floats) -> bool:
-    """Return whether a change made the time longer."""
-    return bool((finding.change.effect > 0.0) == (signs[finding.series] > 0.0))
 
 
 def _fits(values: Floats, moved: Floats, index: int, other: int, changes: Sequence[int]) -> bool:
