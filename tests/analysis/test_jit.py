@@ -184,6 +184,18 @@ class TestKernel:
         )
         assert done.stdout.split("\n")[0] == "True [2.0, 2.0, 2.0] False"
 
+    def test_another_layout_of_numba_is_no_damage_of_the_cache(
+        self, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The part of Numba that is imported to load faster is not public. Without it the cache is kept, and loaded as Numba does."""
+        doubling(200.0).machine(np.ones(3))
+        monkeypatch.delattr("numba.core.runtime.nrt.rtsys")
+        kernel = doubling(5.0)
+        assert kernel.form(np.ones(3)) != kernel.plain
+        assert kernel(np.ones(3)).tolist() == [2.0, 2.0, 2.0]
+        assert not caplog.text
+        assert list(cache.rglob("*.nbi"))
+
     def test_machine_code_of_other_types_is_not_that_of_these(self, cache: Path) -> None:
         doubling(200.0).machine(np.ones(3))
         assert list(cache.rglob("*.nbi"))

@@ -193,8 +193,9 @@ def _sound(cache: Any) -> Callable[..., Any]:
     load = cache.load_overload
 
     def loaded(types: object, context: object) -> Any:
+        prepared = _without_registries(context)  # a fault of it is none of the cache
         try:
-            return load(types, _WithoutRegistries(context))
+            return load(types, prepared)
         except (OSError, MemoryError):  # it could not be read, so nothing says that it is cut
             raise
         except Exception as error:  # noqa: BLE001 unpickling raises anything
@@ -205,20 +206,28 @@ def _sound(cache: Any) -> Callable[..., Any]:
     return loaded
 
 
-class _WithoutRegistries:
-    """The context in which Numba loads machine code, without what only its compiler needs: the functions that it can compile.
+def _without_registries(context: Any) -> Any:
+    """Return the context in which Numba loads machine code, without what only its compiler needs: the functions that it can compile.
 
-    To collect these takes 0.4 s, five times as long as to load the machine code.
+    To collect these takes 0.4 s, five times as long as to load the machine code. A release of Numba that has its memory of arrays
+    elsewhere collects them.
     """
+    try:
+        from numba.core.runtime.nrt import rtsys  # noqa: PLC0415
+    except ImportError:
+        return context
+    rtsys.initialize(context)
+    return _Prepared(context)
+
+
+class _Prepared:
+    """A context that is ready."""
 
     def __init__(self, context: object) -> None:
         self._context = context
 
     def refresh(self) -> None:
-        """Prepare the memory of arrays alone."""
-        from numba.core.runtime.nrt import rtsys  # noqa: PLC0415
-
-        rtsys.initialize(self._context)
+        """Do nothing."""
 
     def __getattr__(self, name: str) -> Any:
         """Return everything else as the context has it."""
