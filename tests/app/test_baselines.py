@@ -152,3 +152,12 @@ class TestProjects:
         with shared.record("one", dut_version="2", dut_timestamp=1_700_000_009) as run:
             run.add("f", [1.0, 1.0, 1.0], unit="s")
         assert check(shared, clone=tmp_path).candidate == "version:2"
+
+    def test_a_project_without_commits_beside_one_with(self, shared: Answers, history: History) -> None:
+        """The gate in its clone judges its own newest version."""
+        with shared.record("one", commit="a" * 40, dut_timestamp=1_700_000_009) as run:
+            run.add("f", [1.0, 1.0, 1.0], unit="s")
+        (history.path / "pyproject.toml").write_text(CLONES["pyproject.toml"].format("other"))
+        assert check(shared, clone=history.path).candidate == "version:2"
+        found = compare(shared, clone=history.path.parent)
+        assert (found.candidate, found.history[-36:]) == ("a" * 40, "others: the newest of other is version:2"[-36:])

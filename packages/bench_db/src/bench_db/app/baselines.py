@@ -229,20 +229,19 @@ def candidate_of(
 ) -> Candidate:
     """Return what a text names: a full commit, `version:` with a version, or `run:` with the keys of runs.
 
-    `latest` is the newest commit that is measured, or the newest version where results name no commit; where projects share a store,
+    `latest` is the newest commit that is measured, or the newest version of a device whose results name no commit; where projects share a store,
     that of the project that the clone is of. `run:` takes a run id or a key, `tag:` a tag of the clone, and any other name is looked
     up in the clone. Raises `UserError` when nothing is measured.
     """
     if text != LATEST:
         return Candidate(name=_measured(store, text, clone, as_of))
-    found = store.latest(chosen, as_of).sort("commit_order", "run_time", "commit", descending=True)
+    order = (pl.col("commit").is_not_null(), "commit_order", "run_time", "commit")
+    found = store.latest(chosen, as_of).sort(order, descending=True)
     if found.is_empty():
         message = (
             f"there is no result of any commit: {no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of))}"
         )
         raise UserError(message)
-    if found["commit"].null_count() < len(found):
-        found = found.drop_nulls("commit")
     builds = found.unique("dut_name", keep="first", maintain_order=True)
     names = pl.coalesce("commit", VERSION + pl.col("dut_version"))
     newest: dict[str, str] = dict(builds.select("dut_name", names).iter_rows())
@@ -470,18 +469,25 @@ def _fitting(
 ) -> dict[tuple[str, str], Baseline | None]:
     """Return the setting that applies to the candidate on each device and test bed where it was measured."""
     ours = list(_ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows())
-    of_device = {dut: [pointer for pointer in named if _is_for(store, query, pointer, dut)] for dut, _, _ in ours}
+    measured = {str(pointer.commit): _devices(store, query, str(pointer.commit)) for pointer in named}
+    of_device = {
+        dut: [pointer for pointer in named if _is_for(store, query, measured[str(pointer.commit)], dut)]
+        for dut in dict.fromkeys(dut for dut, _, _ in ours)
+    }
     return {(dut, bed): holding(of_device[dut], (dut, bed), set(branches)) for dut, bed, branches in ours}
 
 
-def _is_for(store: Database, query: BaselineQuery, pointer: Baseline, device: str) -> bool:
-    """Return whether a setting may apply to a device: its commit is not measured at all, or measured in the project of the device."""
-    of_it = of_name(str(pointer.commit))
-    rows = store.rows(("dut_name",), Selection(everything=True), query.as_of, condition=of_it)
-    devices = set(rows["dut_name"])
-    if not devices or device in devices:
+def _devices(store: Database, query: BaselineQuery, commit: str) -> set[str]:
+    """Return the devices of which a commit has results."""
+    rows = store.rows(("dut_name",), Selection(everything=True), query.as_of, condition=of_name(commit))
+    return set(rows["dut_name"])
+
+
+def _is_for(store: Database, query: BaselineQuery, measured: set[str], device: str) -> bool:
+    """Return whether a setting may apply to a device: its commit is measured in the project of the device, or of no device at all."""
+    if not measured or device in measured:
         return True
-    return any(device in one and devices & one for one in _projects(store, {device, *devices}, query.as_of))
+    return any(device in one and measured & one for one in _projects(store, {device, *measured}, query.as_of))
 
 
 def _commit(store: Database, query: BaselineQuery, known: Iterable[Baseline]) -> str:
