@@ -586,6 +586,15 @@ class TestNewerPoints:
         assert len(asked) == (1 if goes_on else 2)
         assert contents(tmp_path / "kept") == contents(tmp_path / "new")
 
+    def test_a_store_that_is_known_to_be_damaged_is_read_whole(
+        self, store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        site(store, tmp_path / "kept", at=0)
+        _find(store, 1)
+        monkeypatch.setattr(Database, "state", "")
+        monkeypatch.setattr(Database, "rows_beyond", lambda *_: pytest.fail("it goes on from what was sound"))
+        site(store, tmp_path / "kept", at=0)
+
     @pytest.mark.parametrize("broken", ["rows", "tally"])
     def test_a_file_of_the_earlier_build_is_gone(self, broken: str, store: Database, tmp_path: Path) -> None:
         site(store, tmp_path / "kept", at=0)

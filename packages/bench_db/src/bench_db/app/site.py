@@ -85,8 +85,8 @@ def site(
     with rarely_searched(), store.one_look():  # points and their samples are of one version
         asked = (title, commit_url, samples, tuple(charts), chosen, not now)
         noted, made_by = _note_of(tree.note), "" if as_of else made_by_of(store, asked)
-        is_like = bool(made_by) and noted.made_by == made_by
-        before = store.state
+        before = store.state  # "" where it is known to be damaged, and then everything is read
+        is_like = bool(made_by and before) and noted.made_by == made_by
         is_same = is_like and before == noted.state and noted.first <= now <= noted.last
         if is_same and (known := tree.unchanged()) is not None:
             return known
@@ -101,7 +101,9 @@ def site(
         made = Site(content)
 
         def note() -> str:
-            if not (made_by and made.lasts and store.state):  # damage that was found meanwhile is to be said again
+            if not (
+                made_by and before and made.lasts and store.state
+            ):  # damage that was found meanwhile is to be said again
                 return ""
             first, last = made.lasts
             note = _Note(made_by=made_by, state=before, first=first, last=last, seen=store.seen())
