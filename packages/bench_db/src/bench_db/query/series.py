@@ -80,13 +80,16 @@ def unmeasured(points: Points, own: Collection[int]) -> list[str]:
 
     One of the `rules.recent_commits` newest commits before the candidate was measured there. `own` are the keys of the candidate's runs.
     """
-    is_own = pl.col("run_key").is_in(own)
-    devices = points.series.filter(pl.col("series_key").is_in(points.rows.filter(is_own)["series_key"].implode()))
-    of_device = points.series.filter(pl.col("dut_name").is_in(devices["dut_name"].implode()))
-    rows = points.rows.filter(pl.col("series_key").is_in(of_device["series_key"].implode()))
-    until = rows.filter(is_own)["commit_order"].max()
-    recent = rows.filter(pl.col("commit_order") <= until)["commit_order"].unique().top_k(RULES.recent_commits + 1)
-    of_series = rows.filter(pl.col("commit_order").is_in(recent.implode())).group_by("series_key").agg(own=is_own.any())
+    rows = points.rows.lazy().select("series_key", "commit_order", own=pl.col("run_key").is_in(own))
+    of_own = rows.filter("own").select("series_key", "commit_order").collect()
+    devices = points.series.filter(pl.col("series_key").is_in(of_own["series_key"].implode()))["dut_name"].unique()
+    of_device = points.series.filter(pl.col("dut_name").is_in(devices.implode()))
+    if len(of_device) < len(points.series):
+        rows = rows.filter(pl.col("series_key").is_in(of_device["series_key"].implode()))
+    before = rows.filter(pl.col("commit_order") <= of_own["commit_order"].max())
+    oldest = before.select(pl.col("commit_order").unique().top_k(RULES.recent_commits + 1).min()).collect().item()
+    recent = before.filter(pl.col("commit_order") >= oldest)
+    of_series = recent.group_by("series_key").agg(pl.col("own").any()).collect()
     placed = of_series.join(of_device.select("series_key", "test_bed_name", "suite"), on="series_key")
     beds = placed.group_by("test_bed_name").agg(pl.col("own").any())
     suites = placed.group_by("test_bed_name", "suite").agg(pl.col("own").any())
