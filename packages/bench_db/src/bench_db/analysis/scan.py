@@ -17,7 +17,7 @@ from bench_db.analysis.detect import Changes, detect_all, discoveries
 from bench_db.analysis.jit import Bools, Codes, Floats, Ints
 from bench_db.analysis.level import large
 from bench_db.analysis.shapes import Shapes, apart, reported, shapes_of
-from bench_db.analysis.siblings import aligned
+from bench_db.analysis.siblings import SHARED_RUNS, aligned
 from bench_db.analysis.suite_members import members
 from bench_db.analysis.suite_steps import suite_steps
 from bench_db.model import Change, Movement, ShapeChange
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from bench_db.analysis.suite_members import Member
     from bench_db.query.thresholds import Threshold
 
-SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
 SHARED_SERIES = 5
 SHARED_SHARE = 0.25  # of the series measured in that run
 _SERIES_AT_ONCE = 4096

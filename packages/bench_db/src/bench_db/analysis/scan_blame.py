@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from bench_db.analysis.blame import HALF, Beds, Steps, beds_apart, blame, log_ratio
-from bench_db.analysis.scan import SHARED_RUNS
+from bench_db.analysis.siblings import SHARED_RUNS
 from bench_db.analysis.steps_kernel import FAR_REACH, REACH, steps_at
 from bench_db.model import Blame, Cause
 from bench_db.rules import RULES

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from bench_db.analysis.scan import ScanFinding
 
 _Place = tuple[int, bool]  # a run, and whether times become longer there
-REACH = 2  # runs that a change may lie from that of its siblings
+SHARED_RUNS = 2  # changes of one commit may lie this many runs apart
 AROUND = 10  # points on either side that a level is taken from
 FEWEST = 2  # changes at one run that others may join
+SHARE = 0.5  # of a change, that a run between has to have moved at least to have set it apart
 SCALES = 3.0  # of the residuals around a change, that the other place may fit worse in all
 
 
 def aligned(  # noqa: PLR0913, PLR0917
     findings: Sequence[ScanFinding], values: Floats, offsets: Ints, runs: Ints | Codes, moved: Floats, signs: Floats
 ) -> list[ScanFinding]:
-    """Return the findings with each at the run of most changes of its direction nearby, if its series fits a change there as well.
+    """Return the findings with each at the run of most changes of its direction nearby, if a run that moved may have set it apart.
 
+    Its series has to fit a change there nearly as well.
     A value in a run that moved may have followed or not, whatever the series does elsewhere: a burst can slow a part of a run. `moved`
     is the log movement of each run, and the other arrays are those of `scan`.
     """
@@ -36,7 +38,7 @@ def aligned(  # noqa: PLR0913, PLR0917
         if not one.suite_wide:
             longer = (one.change.effect > 0.0) == (signs[one.series] > 0.0)
             exact[one.run, longer] += 1
-            around = runs[max(start, start + index - REACH) : min(end, start + index + REACH + 1)]
+            around = runs[max(start, start + index - SHARED_RUNS) : min(end, start + index + SHARED_RUNS + 1)]
             for run in around.tolist():
                 near[run, longer].append(number)
     placed, left = list(findings), set(range(len(findings)))
@@ -56,7 +58,7 @@ def aligned(  # noqa: PLR0913, PLR0917
 
 
 def _fits(values: Floats, moved: Floats, index: int, other: int, changes: Sequence[int]) -> bool:
-    """Return whether a series fits a change at another place nearly as well; `changes` are the others that it has."""
+    """Return whether a series fits a change at another place nearly as well, with a movement between; `changes` are the others that it has."""
     low = max([0, index - AROUND, *(at for at in changes if at < min(index, other))])
     high = min([len(values), index + AROUND, *(at for at in changes if at > max(index, other))])
     if not low < min(index, other) or any(min(index, other) <= at <= max(index, other) for at in changes):
@@ -68,12 +70,14 @@ def _fits(values: Floats, moved: Floats, index: int, other: int, changes: Sequen
     before, after = y[:at][known[:at]], y[at:][known[at:]]
     if not (len(before) and len(after)):
         return False
-    apart = [_apart(y, moved[low:high], float(np.median(level))) for level in (before, after)]
-    residuals = np.concatenate([apart[0][:at], apart[1][at:]])[known]
+    levels = float(np.median(before)), float(np.median(after))
     between = slice(min(at, there), max(at, there))
-    is_earlier = there < at
-    worse = np.where(known, apart[is_earlier] - apart[not is_earlier], 0.0)[between].sum()
-    return bool(worse <= SCALES * np.median(residuals))
+    if not (np.abs(moved[low:high][between]) >= SHARE * abs(levels[1] - levels[0])).any():
+        return False
+    before_apart, after_apart = (_apart(y, moved[low:high], level) for level in levels)
+    residuals = np.concatenate([before_apart[:at], after_apart[at:]])[known]
+    worse = after_apart - before_apart if there < at else before_apart - after_apart
+    return bool(np.where(known, worse, 0.0)[between].sum() <= SCALES * np.median(residuals))
 
 
 def _apart(y: Floats, moved: Floats, level: float) -> Floats:
