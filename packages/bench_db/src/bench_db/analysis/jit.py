@@ -206,7 +206,7 @@ def _sound(cache: Any) -> Callable[..., Any]:
     return loaded
 
 
-def _without_registries(context: Any) -> Any:
+def _without_registries(context: object) -> object:
     """Return the context in which Numba loads machine code, without what only its compiler needs: the functions that it can compile.
 
     To collect these takes 0.4 s, five times as long as to load the machine code. A release of Numba that has its memory of arrays
