@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, NoReturn
 
 import lance
@@ -131,6 +132,62 @@ class TestOneLook:
             engine.replace_all(RUNS_TABLE, RUNS_TABLE.schema.empty_table())
             engine.replace_all(RUNS_TABLE, RUNS_TABLE.schema.empty_table())
             assert engine.open(RUNS_TABLE).version == 3
+
+
+def _fail() -> NoReturn:
+    message = "too late"
+    raise ConflictError(message)
+
+
+class TestBeside:
+    """An action beside a block shares the look of its caller, and has ended when the block has."""
+
+    def test_its_look(self, database: Database) -> None:
+        engine, opened = database._engine, []
+        with engine.one_look():
+            before = engine.open(RESULTS_TABLE)
+            with engine.beside(lambda: opened.append(engine.open(RESULTS_TABLE))):
+                pass
+            assert opened == [before]
+
+    def test_at_the_same_time(self, database: Database) -> None:
+        inside, begun = Event(), Event()
+
+        def meet() -> None:
+            begun.set()
+            assert inside.wait(10)
+
+        with database._engine.beside(meet):
+            assert begun.wait(10)
+            inside.set()
+
+    def test_its_error(self, database: Database) -> None:
+        done = []
+        with pytest.raises(ConflictError, match="too late"), database._engine.beside(_fail):
+            done.append(1)
+        assert done == [1]
+
+    def test_an_error_of_the_block(self, database: Database) -> None:
+        failed, done = Event(), []
+
+        def outlast() -> None:
+            assert failed.wait(10)
+            done.append(1)
+
+        with pytest.raises(ConflictError, match="too late"), database._engine.beside(outlast):
+            failed.set()
+            _fail()
+        assert done == [1]
+
+    def test_answers_that_a_write_forgets_meanwhile(self, database: Database) -> None:
+        engine = database._engine
+        with engine.one_look():
+
+            def forgotten() -> str:
+                engine.look_again()
+                return "answer"
+
+            assert engine.asked("question", forgotten) == "answer"
 
 
 class TestRemake:

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -68,6 +69,7 @@ COMMIT_RETRIES = 30
 _OUTER_TRIES = 20
 _TRANSIENT_TRIES = 4
 _FRESH_SECONDS = 1.0
+_UNASKED = object()
 _LEAST_SECONDS = 1.0
 _BYTES_A_SECOND = 1_000_000
 _OF_PAST = (
@@ -473,7 +475,7 @@ class _Look:
 
 
 class _Thread(local):
-    """The look of one thread; a call with a deadline runs in a thread of its own, which shares that of its caller."""
+    """The look of one thread. A call with a deadline and an action beside others run in threads of their own, which share that of their caller."""
 
     def __init__(self) -> None:
         self.look = _Look()
@@ -593,9 +595,28 @@ class Engine:
         """Return the answer to a question, which `one_look` asks once and any write again."""
         if not self._look.depth:
             return answer()
-        if question not in self._look.answers:
-            self._look.answers[question] = answer()
-        return cast("Answer", self._look.answers[question])
+        # A write beside this one may forget all answers at any time.
+        found = self._look.answers.get(question, _UNASKED)
+        if found is _UNASKED:
+            found = self._look.answers[question] = answer()
+        return cast("Answer", found)
+
+    @contextmanager
+    def beside(self, action: Callable[[], object]) -> Iterator[None]:
+        """Run an action in another thread during the block, and wait for it at the end, where its error is raised.
+
+        It shares what `one_look` has opened. Lance works without Python's lock, so on two cores the shorter of both is free.
+        """
+        look = self._look
+
+        def shared() -> None:
+            self._thread.look = look
+            action()
+
+        with ThreadPoolExecutor(1, thread_name_prefix="bench-db-store") as pool:
+            done = pool.submit(shared)
+            yield
+            done.result()
 
     def resolved(self, name: str, resolve: Callable[[], int | str]) -> int | str:
         """Return the version that a name means, which `one_look` resolves once, whatever is written meanwhile."""
@@ -824,8 +845,8 @@ class Engine:
         return True
 
     def _snapshot(self, table: Table, version: int | str | None) -> Snapshot:
-        if version is None and table.name in self._look.tables:
-            return self._look.tables[table.name]
+        if version is None and (opened := self._look.tables.get(table.name)) is not None:
+            return opened
         snapshot = self._seen(table, self._opened(table, version))
         if version is None and not table.derived:
             self.opened[table.name] = snapshot.version

@@ -86,7 +86,7 @@ class Entry(NamedTuple):
 
 
 def publish(engine: Engine, entry: Entry, *, replace: bool, keep_leftovers: bool = False) -> Published:
-    """Add a run and its results to existing tables, and first the record of its commit; see `Database.publish`."""
+    """Add a run and its results to existing tables, and before the results the record of its commit; see `Database.publish`."""
     (done,) = engine.salvaging(
         lambda: _Batch(engine, replace=replace, keep_leftovers=keep_leftovers).published([entry])
     )
@@ -298,9 +298,9 @@ class _Batch:
         if not waiting:
             return
         records, rows = _columns_of(waiting)
-        self._record_commits(waiting)
-        # The runs first: a crash in between leaves runs without rows, which the next publish completes.
-        self._engine.merge(RUNS_TABLE, records)
+        # The runs and their commits first: a crash in between leaves runs without rows, which the next publish completes.
+        with self._engine.beside(partial(self._record_commits, waiting)):
+            self._engine.merge(RUNS_TABLE, records)
         merged = self._engine.merged(RESULTS_TABLE, rows)
         counts = _added(self._engine, merged, waiting)
         alone = merged.version == self._version + 1
