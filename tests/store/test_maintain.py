@@ -63,6 +63,36 @@ class TestOptimize:
         again = database.optimize()
         assert (again.fragments_before, again.fragments_after, again.series) == (1, 1, 2)
 
+    @pytest.mark.parametrize(
+        ("sizes", "left"),
+        [
+            ([3, 3, 3, 2], [11]),  # the smallest one does not keep the others apart
+            ([2, 3, 4, 5, 6], [20]),
+            ([1, 3], [1, 3]),  # not worth it: three of four rows would be written again
+            ([9, 1, 1, 1], [9, 3]),
+            ([1, 2, 4, 8, 2], [17]),
+        ],
+    )
+    def test_rows_get_into_fragments_twice_as_large(
+        self, database: Database, sizes: list[int], left: list[int]
+    ) -> None:
+        """Publishes of different sizes, as when a benchmark fails in one night or a batch is the last, are joined too."""
+        for number, rows in enumerate(sizes):
+            run, results = publication(number, rows=rows)
+            database.publish(results, run)
+        assert database.optimize().fragments_before == len(sizes)
+        assert [fragment.rows for fragment in database._engine.open(RESULTS_TABLE).fragments()] == left
+
+    def test_records_are_joined_from_the_end(self, database: Database) -> None:
+        """So they keep their order: the batches of an import of many files, of which the last is smaller."""
+        for first, runs in ((0, 3), (3, 3), (6, 2)):
+            list(database.publish_many(Entry(*publication(number)) for number in range(first, first + runs)))
+        before = database._engine.open(RUNS_TABLE).read(("run_key",))
+        database.optimize()
+        table = database._engine.open(RUNS_TABLE)
+        assert [fragment.rows for fragment in table.fragments()] == [8]
+        assert table.read(("run_key",)) == before
+
     def test_an_empty_store(self, database: Database) -> None:
         assert database.optimize().series == 0
         assert database.latest().height == 0

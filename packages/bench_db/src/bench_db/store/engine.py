@@ -1316,35 +1316,33 @@ def _join(dataset: lance.LanceDataset, fragments: Collection[int], target_rows: 
 
 
 def _joined(table: Table, fragments: Sequence[lance.LanceFragment], target_rows: int) -> list[lance.LanceFragment]:
-    """Return the fragments that a compaction joins, level by level: a row is rewritten only when its fragment at least doubles.
+    """Return the fragments that a compaction joins: as many small ones as `_worth_joining` says, and any with deleted rows.
 
     Lance puts what it has joined behind all other fragments. The order of records and runs says which is the newest, so of a table
-    of these the last ones are joined, up to one that has more rows than all behind it.
+    of these only the last ones are joined.
     """
-    if table.indexes:
-        left = {*_of_higher_levels(fragments)}
-        return [part for part in fragments if part.fragment_id not in left]
-    total = 0
-    for number, part in enumerate(reversed(fragments)):
-        rows = part.metadata.num_rows
-        if rows >= target_rows or (total and rows > total):
-            return list(fragments[len(fragments) - number :])
-        total += rows
-    return list(fragments)
+    if not table.indexes:
+        last = list(takewhile(lambda part: part.metadata.num_rows < target_rows, reversed(fragments)))
+        count = _worth_joining([part.metadata.num_rows for part in last])
+        return list(fragments[len(fragments) - count :])
+    by_size = sorted(fragments, key=lambda part: (part.metadata.num_rows, part.fragment_id))
+    count = _worth_joining([part.metadata.num_rows for part in by_size if part.metadata.num_rows < target_rows])
+    joined = {part.fragment_id for part in by_size[:count]}
+    # Lance takes deleted rows out.
+    return [part for part in fragments if part.fragment_id in joined or part.metadata.num_deletions]
 
 
-def _of_higher_levels(fragments: Iterable[lance.LanceFragment]) -> list[int]:
-    """Return the fragments that a compaction leaves: each has more rows than all smaller ones together.
+def _worth_joining(sizes: Iterable[int]) -> int:
+    """Return how many of the first fragments to join, by their rows: each row gets into a fragment at least twice as large.
 
-    A fragment of which Lance takes deleted rows out stays with the others.
+    So a row is written again as often as the table doubles, and not with every compaction.
     """
-    sizes = sorted((part.metadata.num_rows, part.fragment_id, part.metadata.num_deletions) for part in fragments)
-    total = 0
-    for number, (rows, _, _) in enumerate(sizes):
-        if total and rows > total:
-            return [name for _, name, deleted in sizes[number:] if not deleted]
-        total += rows
-    return []
+    count = total = largest = 0
+    for number, rows in enumerate(sizes, 1):
+        total, largest = total + rows, max(largest, rows)
+        if number > 1 and total >= 2 * largest:
+            count = number
+    return count
 
 
 def _without(snapshot: Snapshot, lost: Sequence[str]) -> str:

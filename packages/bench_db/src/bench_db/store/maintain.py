@@ -223,7 +223,7 @@ def optimize_if_due(engine: Engine, *, alone: bool = False) -> Maintenance | Non
             if not faults.is_full(error):
                 raise
             _LOG.warning("the runs are stored, and maintenance was left: %s", error)
-    elif not engine.bucket and results.small_fragments() % _STRIDE == 0:
+    elif not engine.bucket and (small := results.small_fragments()) and small % _STRIDE == 0:
         _thin(engine)
     return None
 
