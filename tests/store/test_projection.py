@@ -35,6 +35,8 @@ from tests.support.campaigns import examples, sized
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
+
     from bench_db.model import ProjectionInfo
     from bench_db.store.database import Database
     from tests.support.s3_server import S3Server
@@ -62,6 +64,8 @@ def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection, "_BLOCK_ROWS", 2)
     monkeypatch.setattr(projection, "_FILE_ROWS", 5)
+    monkeypatch.setattr(projection, "_READ_ROWS", 2)
+    monkeypatch.setattr(projection, "_SORTED_ROWS", 3)
     monkeypatch.setattr(projection, "_FEW", 1)
     monkeypatch.setattr(projection, "_MANY", 6)
     monkeypatch.setattr(projection, "ROWS_PER_FRAGMENT", _SMALL_FRAGMENT)
@@ -715,10 +719,9 @@ class TestDamage:
         fill(database, range(3))
         arranged = projection._arranged
 
-        def wrong(*given: object) -> object:
-            series, points, texts = arranged(*given)  # type: ignore[arg-type]
-            at = points.schema.get_field_index("median")
-            return series, points.set_column(at, "median", points["max"]), texts
+        def wrong(rows: pa.Table) -> Iterator[tuple[pl.DataFrame, pa.RecordBatch]]:
+            at = rows.schema.get_field_index("median")
+            return arranged(rows.set_column(at, "median", rows["max"]))
 
         with monkeypatch.context() as patch:
             patch.setattr(projection, "_arranged", wrong)

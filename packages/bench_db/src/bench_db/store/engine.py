@@ -291,16 +291,17 @@ class Snapshot:
         found = self.engine.call("reading", lambda: dataset._take_rows(rows, columns=self._present(names)))  # noqa: SLF001
         return self._flat(found, names)
 
-    def batches(
+    def batches(  # noqa: PLR0913 all but the first two by keyword
         self,
         columns: Sequence[str],
         where: str | None = None,
         *,
+        fragments: Iterable[Fragment] | None = None,
         limit: int | None = None,
         batch_size: int | None = None,
         observe: Callable[[object], None] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield what `read` returns, batch by batch; when damage is met, go on with what can be read behind it.
+        """Yield what `read` returns, batch by batch; when damage is met outside of chosen `fragments`, go on with what can be read behind it.
 
         `observe` is called with Lance's statistics of the scan.
         """
@@ -319,11 +320,11 @@ class Snapshot:
 
         seen = 0
         try:
-            for batch in read(None, 0):
+            for batch in read(fragments, 0):
                 seen += len(batch)
                 yield batch
         except (CorruptStoreError, StoreUnavailableError) as error:
-            if not (salvage.is_of_reading(error) and salvage.find(self.engine)):
+            if fragments is not None or not (salvage.is_of_reading(error) and salvage.find(self.engine)):
                 raise
             rest = self.behind_damage() if seen else None
             if rest is None and seen:

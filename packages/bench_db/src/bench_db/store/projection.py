@@ -54,8 +54,12 @@ _TEXTS = tuple(name for name in _OF_POINT if _TYPES[name] == pa.string())
 # A reader checks and reads whole blocks: 0.6 MB each.
 _BLOCK_ROWS = 4096
 _ALIGNMENT = 64
-# Rows of a file. More are split by series key, because the whole of them is sorted in memory.
+# Rows of a file. More are split by series key, because narrow columns of the whole of them are in memory.
 _FILE_ROWS = 2_000_000
+# Rows that are read at once.
+_READ_ROWS = 1 << 14
+# Rows that are brought into the order of a file at once.
+_SORTED_ROWS = 1 << 15
 # On a disk a store of fewer rows has no levels: reading the results takes 10 ms more for 40,000 of them, and levels may take half as
 # many bytes as the results. In a bucket each fragment costs requests.
 _LEAST_ROWS = 1 << 16
@@ -496,12 +500,14 @@ def _within(low: int | None, high: int | None) -> str | None:
 
 def _written_part(engine: Engine, results: Snapshot, fragments: list[Fragment], between: _Range) -> _Part:
     """Write the file of a range of series; its name is a hash of what it covers."""
-    series, points, texts = _arranged(results, fragments, between)
-    covers = "\n".join((str(_FORMAT), str(between), *(fragment.signature for fragment in fragments)))
+    rows = _read(results, fragments, between)
+    layout = f"{_FORMAT} {_BLOCK_ROWS} {_SORTED_ROWS}"
+    covers = "\n".join((layout, str(between), *(fragment.signature for fragment in fragments)))
     name = f"{xxhash.xxh3_128_hexdigest(covers.encode())}.points"
     tail = _Tail()
-    content.write(engine, f"{DIRECTORY}/{name}", tail.chunks(series, points, texts))
-    return _Part(name, tail.bytes, len(points), *between, tail.sections, tail.checksum)
+    texts = {name: rows[name].chunk(0).dictionary for name in _TEXTS if rows[name].null_count < len(rows)}
+    content.write(engine, f"{DIRECTORY}/{name}", tail.chunks(_arranged(rows), texts))
+    return _Part(name, tail.bytes, len(rows), *between, tail.sections, tail.checksum)
 
 
 class _Tail:
@@ -512,23 +518,29 @@ class _Tail:
         self.sections: dict[str, tuple[int, int]] = {}
         self.checksum = ""
 
-    def chunks(self, series: pl.DataFrame, points: pa.Table, texts: Mapping[str, pa.Array]) -> Iterator[bytes]:
-        """Yield a file in chunks of about `_READ_BYTES`."""
+    def chunks(
+        self, arranged: Iterable[tuple[pl.DataFrame, pa.RecordBatch]], texts: Mapping[str, pa.Array]
+    ) -> Iterator[bytes]:
+        """Yield a file in chunks of about `_READ_BYTES`, from its series with their points."""
         blocks: list[dict[str, int]] = []
+        every: list[pl.DataFrame] = []
+        schema = pa.schema([])
         chunk = bytearray()
-        for entries, first, rows in _blocks(series["points"].to_list()):
-            (batch,) = points.slice(first, rows).to_batches()
-            block = batch.serialize()
-            start = self.bytes + len(chunk)
-            blocks.append({"series": entries, "start": start, "end": start + block.size, "checksum": _checksum(block)})
-            chunk += memoryview(block)
-            chunk += bytes(-len(chunk) % _ALIGNMENT)
-            if len(chunk) >= _READ_BYTES:
-                self.bytes += len(chunk)
-                yield bytes(chunk)
-                chunk.clear()
+        for series, points in arranged:
+            every.append(series)
+            schema = points.schema
+            for entries, first, rows in _blocks(series["points"].to_list()):
+                block = points.slice(first, rows).serialize()
+                start, checksum = self.bytes + len(chunk), _checksum(block)
+                blocks.append({"series": entries, "start": start, "end": start + block.size, "checksum": checksum})
+                chunk += memoryview(block)
+                chunk += bytes(-len(chunk) % _ALIGNMENT)
+                if len(chunk) >= _READ_BYTES:
+                    self.bytes += len(chunk)
+                    yield bytes(chunk)
+                    chunk.clear()
         tail = bytearray()
-        for name, section in _sections(series, blocks, points.schema, texts):
+        for name, section in _sections(pl.concat(every), blocks, schema, texts):
             start = self.bytes + len(chunk) + len(tail)
             self.sections[name] = (start, start + section.size)
             tail += memoryview(section)
@@ -566,46 +578,51 @@ def _blocks(counts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
             entries, first, rows = 0, first + rows, 0
 
 
-def _arranged(
-    results: Snapshot, fragments: list[Fragment], between: _Range
-) -> tuple[pl.DataFrame, pa.Table, dict[str, pa.Array]]:
-    """Return the series of a range with the numbers of their points, the points in this order, and the texts of their codes."""
-    read = [
-        _coded(results.read((*_OF_SERIES, *_OF_POINT), _within(*between), fragments=group))
-        for group in _groups(fragments)
-    ]
-    table = pa.concat_tables(read).unify_dictionaries().combine_chunks()
-    codes = pl.DataFrame({name: _codes(table[name]) for name in _OF_SERIES})
-    groups = codes.with_row_index("at").group_by(_OF_SERIES, maintain_order=True).agg("at")
-    groups = groups.sort("series_key", maintain_order=True)
-    firsts = groups["at"].list.first().to_numpy()
-    series = pl.DataFrame(_plain(table.select(_OF_SERIES).take(firsts))).with_columns(
-        points=groups["at"].list.len().cast(pl.Int64)
-    )
-    order = groups["at"].explode().to_numpy()
-    points = {
-        name: _codes(table[name]).take(order) if table[name].null_count < len(table) else pa.nulls(len(table))
-        for name in _OF_POINT
-    }
-    texts = {name: table[name].chunk(0).dictionary for name in _TEXTS if table[name].null_count < len(table)}
-    return series, pa.table(points), texts
+def _read(results: Snapshot, fragments: list[Fragment], between: _Range) -> pa.Table:
+    """Return the rows of a range of series in the order of the results, each column in one piece and texts as codes."""
+    names = (*_OF_SERIES, *_OF_POINT)
+    # Texts take three times the memory of their codes.
+    batches = results.batches(names, _within(*between), fragments=fragments, batch_size=_READ_ROWS)
+    read = [_coded(batch) for batch in batches]
+    columns = {}
+    for name in names:  # one after the other, because each is in memory twice meanwhile
+        columns[name] = pa.chunked_array([part for table in read for part in table[name].chunks], read[0][name].type)
+        columns[name] = columns[name].unify_dictionaries().combine_chunks()
+        read = [table.drop_columns([name]) for table in read]
+    return pa.table(columns)
 
 
-def _groups(fragments: Iterable[Fragment]) -> Iterator[list[Fragment]]:
-    """Yield fragments in groups of about `ROWS_PER_FRAGMENT` rows: texts take three times the memory of their codes."""
-    group: list[Fragment] = []
-    for fragment in fragments:
-        if group and _rows(group) + fragment.rows > ROWS_PER_FRAGMENT:
-            yield group
-            group = []
-        group.append(fragment)
-    yield group
+def _arranged(table: pa.Table) -> Iterator[tuple[pl.DataFrame, pa.RecordBatch]]:
+    """Yield the series of rows with the numbers of their points, and the points in this order, of about `_SORTED_ROWS` rows at once."""
+    is_given = {name: table[name].null_count < len(table) for name in _OF_POINT}
+    keys = table["series_key"].to_numpy()
+    order = np.argsort(keys, kind="stable")
+    for first, end in _of_whole_series(keys[order]):
+        rows = table.take(order[first:end])
+        codes = pl.DataFrame({name: _codes(rows[name]) for name in _OF_SERIES})
+        groups = codes.with_row_index("at").group_by(_OF_SERIES, maintain_order=True).agg("at")
+        groups = groups.sort("series_key", maintain_order=True)
+        firsts = groups["at"].list.first().to_numpy()
+        series = pl.DataFrame(_plain(rows.select(_OF_SERIES).take(firsts)))
+        at = groups["at"].explode().to_numpy()
+        points = {name: _codes(rows[name]).take(at) if is_given[name] else pa.nulls(len(rows)) for name in _OF_POINT}
+        yield series.with_columns(points=groups["at"].list.len().cast(pl.Int64)), pa.record_batch(points)
 
 
-def _coded(rows: pa.Table) -> pa.Table:
+def _of_whole_series(keys: Integers) -> Iterator[tuple[int, int]]:
+    """Yield start and end of parts of `_SORTED_ROWS` sorted keys or more; none ends within those of one series."""
+    first = 0
+    while first < len(keys):
+        last = keys[min(first + _SORTED_ROWS, len(keys)) - 1]
+        end = int(np.searchsorted(keys, last, side="right"))
+        yield first, end
+        first = end
+
+
+def _coded(rows: pa.RecordBatch) -> pa.Table:
     """Return rows with a dictionary for each column of texts."""
     return pa.table(
-        {n: rows[n].dictionary_encode() if rows[n].type == pa.string() else rows[n] for n in rows.column_names}
+        {n: rows[n].dictionary_encode() if rows[n].type == pa.string() else rows[n] for n in rows.schema.names}
     )
 
 
