@@ -34,7 +34,7 @@ from tests.strategies import publication
 from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import pyarrow as pa
 
@@ -447,6 +447,34 @@ class TestCountsOf:
         monkeypatch.setattr(type(made), "rows", rows_of)
         assert counts_of(made, sha(30))("d") == {"improved": 1, "missing": 2}
         assert sorted(read) == [1, 30, 31]  # its result, those of 10 commits, and the history of its series
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            lambda made: counts_of(made, sha(12)),
+            lambda made: api.compare(made, sha(12), baseline="named"),
+            lambda made: api.show(made, sha(12)),
+        ],
+        ids=["counts", "compare", "show"],
+    )
+    def test_rows_of_runs_are_found_by_the_index_on_their_commit(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: Callable[[Database], object]
+    ) -> None:
+        made = connect(tmp_path / "store", create=True)
+        publish_all(made, [entry(run, {"f": 100.0, "g": 5.0}) for run in range(13)])
+        api.set_baseline(made, "named", sha(11))
+        filters: list[list[str]] = []
+        read = Snapshot.read
+
+        def noted(snapshot: Snapshot, columns: Iterable[str], where: str | None = None, **named: Any) -> pa.Table:
+            filters.append([term.strip("()") for term in (where or "").split(" AND ")])
+            return read(snapshot, columns, where, **named)
+
+        monkeypatch.setattr(Snapshot, "read", noted)
+        question(made)
+        of_runs = [terms for terms in filters if any(term.startswith("`run_key`") for term in terms)]
+        assert of_runs
+        assert all(any(term.startswith("`commit`") for term in terms) for terms in of_runs)
 
     def test_the_levels_of_what_is_missing_are_not_searched(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.identity import tags_key
-from bench_db.query.selection import Selection, by_name, is_glob, natural_key, nearest, no_match
+from bench_db.query.selection import Selection, by_name, is_glob, natural_key, nearest, no_match, of_runs
 from tests.strategies import HOSTILE, tags, texts
 
 
@@ -130,6 +130,20 @@ class TestConditions:
     )
     def test_kept(self, selection: Selection, kept: list[int]) -> None:
         assert self._ROWS.filter(selection.predicate())["dut_timestamp"].to_list() == kept
+
+
+class TestOfRuns:
+    """The rows of runs are those with their keys, whether their commits are known or not."""
+
+    @pytest.mark.parametrize("keys", [[], [1], [1, 2], [3], [1, 3], [1, 2, 3, 4]])
+    def test_rows(self, keys: list[int]) -> None:
+        rows = pl.DataFrame({"run_key": [1, 2, 3, 4], "commit": ["a", "b", None, "a"]})
+        own = pl.col("run_key").is_in(keys)
+        assert rows.filter(of_runs(rows.filter(own)))["run_key"].to_list() == keys
+
+    def test_a_commit_that_all_have_is_a_condition(self) -> None:
+        runs = pl.DataFrame({"run_key": [1, 2], "commit": ["a", None]})
+        assert [of_runs(runs.head(count)).meta.root_names() for count in (1, 2)] == [["run_key", "commit"], ["run_key"]]
 
 
 class TestNaturalOrder:

@@ -349,6 +349,11 @@ def runs_of_candidate(store: Database, query: BaselineQuery) -> list[int]:
     return store.runs_of(query.candidate, query.as_of, query.chosen)
 
 
+def of_candidate(store: Database, query: BaselineQuery) -> pl.Expr:
+    """Select the rows of the candidate's runs. By its name an index finds them; runs have none, and all rows would be read."""
+    return of_name(query.candidate) & pl.col("run_key").is_in(runs_of_candidate(store, query))
+
+
 def beside_main(store: Database, query: BaselineQuery, found: BaselineRuns) -> pl.Expr:
     """Select what a comparison uses besides the main history: the candidate's runs, and those of the commits and branches of the baseline."""
     named = [run for commit in found.commits for run in store.runs_of(commit, query.as_of)]
@@ -391,7 +396,7 @@ def _builds(
 
 
 def _ours(store: Database, query: BaselineQuery) -> pl.DataFrame:
-    own = pl.col("run_key").is_in(runs_of_candidate(store, query))
+    own = of_candidate(store, query)
     found = _builds(store, query, own, own, replace(query.chosen, branch=None, pr_number=None))
     if found.is_empty():
         message = f"no results of {query.candidate} with these conditions; 'bench-db has {query.candidate}' says what is measured"

@@ -22,6 +22,7 @@ from bench_db.app.baselines import (
     BaselineRuns,
     beside_main,
     candidate_of,
+    of_candidate,
     resolve,
     runs_of_candidate,
 )
@@ -30,7 +31,7 @@ from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, MeanChange, Verdict
 from bench_db.query.history import ORDER
-from bench_db.query.selection import Conditions, Selection, of_name, selection_of, short
+from bench_db.query.selection import Conditions, Selection, of_name, of_runs, selection_of, short
 from bench_db.query.series import Points, series_told_apart, unmeasured
 from bench_db.query.thresholds import Threshold, Thresholds
 from bench_db.report.document import record_json
@@ -213,14 +214,14 @@ def _counts_of_own(store: Database, query: BaselineQuery, runs: BaselineRuns) ->
     where the commit has new series and lacks some. Notes of a skipped benchmark say that a series failed, not that it is missing.
     """
     own, as_of, chosen = runs_of_candidate(store, query), query.as_of, query.compared(runs)
-    beside, is_own = beside_main(store, query, runs), pl.col("run_key").is_in(own)
-    ours = store.rows(_OF_MISSING, chosen, as_of, condition=is_own, beside=beside)
+    beside = beside_main(store, query, runs)
+    ours = store.rows(_OF_MISSING, chosen, as_of, condition=of_candidate(store, query), beside=beside)
     points = store.points(chosen, as_of, beside=beside, keys=ours["series_key"].unique().to_list())
     published = store.runs(as_of).select("run_key", *ORDER, "dut_name", "test_bed_name", "notes").collect()
     published = store.history(as_of).ordered(published)
     if ours.is_empty() or _others_in_one_go(points, published):
         return None
-    missing = _missing(store, query, chosen, ours, published.filter(~is_own))
+    missing = _missing(store, query, chosen, ours, published.filter(~pl.col("run_key").is_in(own)))
     thresholds = _thresholds(store, points.series, as_of)
     judged = judge(points, own, accepted=accepted(store.findings(as_of)), thresholds=thresholds)
     of_commit = published.filter(of_name(query.candidate).fill_null(value=False))["notes"].explode().drop_nulls()
@@ -255,8 +256,8 @@ def _missing(
     orders = before["commit_order"].unique().sort(descending=True)
     count = 2 * RULES.recent_commits
     while True:
-        recent = before.filter(pl.col("commit_order").is_in(orders.head(count).implode()))["run_key"].to_list()
-        rows = store.rows(_OF_MISSING, chosen, query.as_of, condition=pl.col("run_key").is_in(recent))
+        recent = of_runs(before.filter(pl.col("commit_order").is_in(orders.head(count).implode())))
+        rows = store.rows(_OF_MISSING, chosen, query.as_of, condition=recent)
         placed = rows.join(first, on=_PLACE).filter(pl.col("commit_order") <= pl.col("first"))
         age = pl.col("commit_order").rank("dense", descending=True).over(_PLACE)
         placed = placed.with_columns(age=age)

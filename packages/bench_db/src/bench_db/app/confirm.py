@@ -18,7 +18,7 @@ from msgspec import structs
 from bench_db.analysis.judge import in_order
 from bench_db.analysis.pairs import Claim
 from bench_db.app.backfill import check_suites
-from bench_db.app.baselines import beside_main, runs_of_candidate
+from bench_db.app.baselines import beside_main, of_candidate
 from bench_db.app.configuration import configuration, path_of, root_of
 from bench_db.app.gate import Confirmed, Mode
 from bench_db.app.pairs import Paired, measured, name_of
@@ -229,8 +229,9 @@ def baseline_commit(store: Database, runs: BaselineRuns, query: BaselineQuery) -
     columns = {"commit", "commit_order", *of_baseline.meta.root_names()}
     named = pl.col("commit").is_not_null()
     rows = store.rows(columns, query.compared(runs), condition=named, beside=beside_main(store, query, runs))
-    of_candidate = pl.col("run_key").is_in(runs_of_candidate(store, query))
-    own = store.rows(("commit_order",), Selection(everything=True), condition=of_candidate)["commit_order"].min()
+    own = store.rows(("commit_order",), Selection(everything=True), condition=of_candidate(store, query))[
+        "commit_order"
+    ].min()
     earlier = rows.filter(of_baseline & (pl.col("commit") != query.candidate) & (pl.col("commit_order") < own))
     return "" if earlier.is_empty() else str(earlier.sort("commit_order")["commit"][-1])
 

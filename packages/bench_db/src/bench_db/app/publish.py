@@ -33,7 +33,7 @@ from bench_db.ingest.host import checkout_around
 from bench_db.ingest.normalise import UNKNOWN
 from bench_db.measure import git
 from bench_db.model import Published, PublishedFile, Result, Run, UnreadableFile
-from bench_db.query.selection import Selection
+from bench_db.query.selection import Selection, of_runs
 from bench_db.report.publish import as_json
 from bench_db.report.text import visible
 from bench_db.rules import RULES
@@ -263,9 +263,8 @@ def _direction_notes(store: stores.Database, answers: Iterable[Published], prove
     keys = {published.run_key for published in answers if published.unchanged and not published.new}
     if not keys or not provenance.directions:
         return {}
-    rows = store.rows(
-        ("run_key", "metric", "direction"), Selection(everything=True), condition=pl.col("run_key").is_in(list(keys))
-    )
+    runs = store.runs().select("run_key", "commit").filter(pl.col("run_key").is_in(list(keys))).collect()
+    rows = store.rows(("run_key", "metric", "direction"), Selection(everything=True), condition=of_runs(runs))
     others: dict[int, set[str]] = {}
     for key, metric, known in rows.unique().iter_rows():
         stated = provenance.directions.get(metric, provenance.directions.get(""))

@@ -20,7 +20,7 @@ from bench_db.errors import UserError
 from bench_db.identity import same_commit
 from bench_db.measure import git
 from bench_db.model import ChangeKind, Commit, Comparison, Finding, LastScan, RecordedCommit, Series, Verdict
-from bench_db.query.selection import Selection
+from bench_db.query.selection import Selection, of_name
 from bench_db.report.document import commit_json, finding_json
 from bench_db.report.links import difference_pattern
 from bench_db.report.shown import bisect_command
@@ -136,7 +136,7 @@ def show(
 
 def _before(store: Database, sha: str, as_of: AsOf | None) -> str | None:
     """Return the newest commit with results before a commit, of the same branch, or else of the main history."""
-    of_sha = pl.col("run_key").is_in(store.runs_of(sha, as_of))
+    of_sha = of_name(sha) & pl.col("run_key").is_in(store.runs_of(sha, as_of))
     own = store.rows(_BUILD, Selection(everything=True), as_of, condition=of_sha)
     branch, pull = own.select("branch", "pr_number").row(0)
     is_main = store.rows(("run_key",), Selection(), as_of, condition=of_sha).height > 0

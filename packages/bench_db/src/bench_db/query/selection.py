@@ -213,6 +213,12 @@ def of_name(name: str) -> pl.Expr:
     return of_commit(name)
 
 
+def of_runs(runs: pl.DataFrame) -> pl.Expr:
+    """Select the rows of runs with the columns `run_key` and `commit`. An index finds their commits, unless a run has none."""
+    own, commits = pl.col("run_key").is_in(runs["run_key"].to_list()), runs["commit"].unique().sort()
+    return own if commits.null_count() else own & pl.col("commit").is_in(commits.to_list())
+
+
 def run_keys(name: str) -> list[int]:
     """Return the keys in a name that begins with `run:`."""
     return [int(key, 16) for key in name.removeprefix(RUN).split(",") if _KEY.fullmatch(key)]
