@@ -75,6 +75,14 @@ class TestImport:
         said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
         assert said.stdout.strip() == "False False"
 
+    @pytest.mark.parametrize("name", ["check", "compare", "scan", "show", "site", "trend"])
+    def test_a_question_needs_no_format(self, name: str) -> None:
+        ask = (
+            f"import sys, bench_db; bench_db.{name}; print([m for m in sys.modules if m.startswith('bench_db.ingest')])"
+        )
+        said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == "[]"
+
     def test_no_use_case_needs_the_command_line(self) -> None:
         functions = [name for name in bench_db.__all__ if name.islower()]
         ask = f"import sys, bench_db; [getattr(bench_db, n) for n in {functions!r}]; print({{'click', 'rich'}} & set(sys.modules))"

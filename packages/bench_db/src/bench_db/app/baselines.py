@@ -22,7 +22,6 @@ from bench_db.app.database import on_database
 from bench_db.app.runs import runs
 from bench_db.errors import BaselineNotMeasuredError, UserError
 from bench_db.identity import ABBREVIATED_SHA, require_text
-from bench_db.ingest import manifest_of
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
@@ -283,6 +282,8 @@ def _projects(store: Database, devices: Iterable[str], as_of: AsOf | None) -> li
 
 def _device_of(clone: Path) -> str | None:
     """Return the name of the project of a clone: that of its bench-db.toml, else of its manifest."""
+    from bench_db.ingest import manifest_of  # noqa: PLC0415 all formats, which no comparison reads, are a tenth of its imports
+
     file = clone / FILE
     return load(file).project.name if file.is_file() else manifest_of(clone)[0]
 
