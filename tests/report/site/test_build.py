@@ -281,8 +281,10 @@ class TestKept:
             lambda content: replace(
                 content, thresholds={content.findings[0].series_key: Threshold(relative=0.2, text="x")}
             ),
+            lambda content: replace(content, series=content.series.with_columns(direction=pl.lit("higher"))),
+            lambda content: replace(content, series=content.series.with_columns(units=pl.lit("bytes"))),
         ],
-        ids=["release", "finding", "threshold"],
+        ids=["release", "finding", "threshold", "direction", "unit"],
     )
     def test_what_a_shard_is_made_from_is_in_its_name(self, change: Callable[[SiteContent], SiteContent]) -> None:
         before, after = site_content(), change(site_content())

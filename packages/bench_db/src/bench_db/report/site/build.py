@@ -155,6 +155,7 @@ class Site:
         self._content = content
         self._shards = shards(content.series)
         self._identities = {one["series_key"]: one for one in content.series.iter_rows(named=True)}
+        self._of_identity = dict(zip(content.series["series_key"], content.series.hash_rows(seed=0), strict=True))
         self._findings: dict[int, list[Finding]] = defaultdict(list)
         for finding in content.findings:
             self._findings[finding.series_key].append(finding)
@@ -343,7 +344,7 @@ class Site:
     def _sum(self, key: int, points: Arranged) -> str:
         """Return a digest of everything that what a site has of a series is made from."""
         made_from = (
-            tuple(self._identities[key].items()),
+            self._of_identity[key],
             points.sums.get(key),
             self._findings.get(key),
             self._content.thresholds.get(key),
