@@ -238,12 +238,22 @@ class TestBuckets:
         self, store: Path, bucket_uri: str, bucket: _Bucket, record: str
     ) -> None:
         """A sync of a directory brings the record of a directory, and one between buckets may upload in other parts."""
-        for path in (path for path in store.rglob("*") if path.is_file()):
-            bucket.put(f"some/prefix/{path.relative_to(store)}".replace("bench_db.json", record), path.read_bytes())
+        bucket.sync(store, record)
         assert indexes.are_usable(results(bucket_uri), _BY_COMMIT)
         [key] = bucket.keys("commit", "page_data.lance")
         bucket.put(key, _flipped(bucket.get(key), 99))
         assert not indexes.are_usable(results(bucket_uri), _BY_COMMIT)
+
+    def test_of_files_that_came_with_other_etags_maintenance_records_theirs(
+        self, store: Path, bucket_uri: str, bucket: _Bucket, server: S3Server
+    ) -> None:
+        connect(store).optimize()  # which leaves nothing to join or to index
+        bucket.sync(store)
+        connect(bucket_uri).optimize()
+        opened = results(bucket_uri)
+        server.reset_requests()
+        assert indexes.sound(opened) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
+        assert [request.method for request in server.request_log()] == ["GET"]
 
     def test_an_index_of_an_older_release_is_not_used_until_it_has_a_record(self, uri: str, bucket: _Bucket) -> None:
         for leaf, _ in RESULTS_TABLE.indexes:
@@ -282,6 +292,11 @@ class _Bucket:
 
     def get(self, key: str) -> bytes:
         return self._client.get_object(**self._bucket, Key=key)["Body"].read()  # type: ignore[arg-type]
+
+    def sync(self, store: Path, record: str = _RECORD) -> None:
+        """Upload the files of a store in a directory, with the records of its indexes under a name."""
+        for path in (path for path in store.rglob("*") if path.is_file()):
+            self.put(f"some/prefix/{path.relative_to(store)}".replace(_RECORD, record), path.read_bytes())
 
     def put(self, key: str, content: bytes) -> None:
         self._client.put_object(**self._bucket, Key=key, Body=content)  # type: ignore[arg-type]

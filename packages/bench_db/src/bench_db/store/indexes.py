@@ -2,7 +2,7 @@
 
 Maintenance writes the checksums beside the files of an index, and a process compares them before it first uses the index. In a
 bucket to read all of an index costs more than a look-up, so there the name of the record has a checksum of sizes and ETags, which
-one listing shows. An index that was copied may have other ETags: then its content is compared.
+one listing shows. An index that was copied may have other ETags: then its content is compared, until maintenance records these.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ class _Files:
         """Return whether an index has a record of its checksums; one by an older release has none."""
         return bool(_records(self.of(name)))
 
+    def is_shown_by_etags(self, name: str) -> bool:
+        """Return whether an index in a bucket has a record for the sizes and ETags of its files."""
+        files = self.of(name)
+        return bool(self.engine.bucket) and _record_name(files) in _records(files)
+
     def is_lost(self, name: str) -> bool:
         """Return whether an index has no file at all."""
         return not self.of(name)
@@ -74,7 +79,7 @@ class _Files:
         """
         files = self.of(name)
         records = _records(files)
-        if not whole and self.engine.bucket and _record_name(files) in records:
+        if not whole and self.is_shown_by_etags(name):
             return True
         place = self.engine.location.child(self.place(name, ""))
         marks = () if self.engine.bucket else self.engine.marks(self.place(name, file) for file in sorted(files))
@@ -156,14 +161,15 @@ def damaged(snapshot: Snapshot) -> list[str]:
 
 
 def record(snapshot: Snapshot) -> None:
-    """Write the checksums of the indexes that have none, as soon as they are made.
+    """Write the checksums of the indexes that have none, as soon as they are made, and of those that came into a bucket with other ETags.
 
     Where they cannot be written, as on a full disk, readers scan until the next maintenance: the results are stored all the same.
     """
     files = _Files(snapshot)
     for names in snapshot.segments().values():
         for name in names:
-            if not files.is_recorded(name):
+            came = bool(files.engine.bucket) and not files.is_shown_by_etags(name)
+            if not files.is_recorded(name) or (came and files.is_sound(name)):
                 files.record(name)
 
 
