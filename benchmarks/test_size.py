@@ -62,6 +62,7 @@ def test_requests(
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     uri, commit = upload(server, shelf.store("bench_db")), commit_sha(history.commits // 2)
+    connect(uri).optimize()  # until then, readers compare the content of indexes that came with other ETags
     counted: dict[str, list[int]] = {line: [] for line in QUESTIONS}
 
     def ask_all() -> None:
