@@ -107,6 +107,19 @@ class TestFiles:
         assert any(note.startswith("passed over") and "notes.txt" in note for note in done.notes)
         assert "a leftover" in done.report
 
+    def test_a_test_bed_without_results_of_the_commit_is_noted(self, history: History) -> None:
+        """The job of the machine that shows the regression may have failed."""
+        row = {"benchmark_name": "sum", "values_ns": [100, 101, 99]}
+        (history.path / "results.json").write_text(json.dumps({"results": [row]}))
+        history.commit("on both", notes__txt="x")
+        judged("results.json", test_bed_name="bed", suites=["sums"])
+        assert judged("results.json", test_bed_name="arm", suites=["sums"]).notes == ()
+        head = history.commit("on one", notes__txt="y")
+        (history.path / "results.json").write_text(json.dumps({"results": [{**row, "values_ns": [101, 100, 98]}]}))
+        done = judged("results.json", test_bed_name="bed", suites=["sums"])
+        assert done.notes == (f"{head[:9]} is not measured on arm",)
+        assert f"{head[:9]} is not measured on arm" in done.report
+
     def test_results_of_another_commit_are_not_judged(self, history: History, tmp_path: Path) -> None:
         head = history.commit("not measured", notes__txt="x")
         other = History(tmp_path / "other")

@@ -295,8 +295,13 @@ class _Job:
         )
 
     def compared(self, store: Database, baseline: str | None, confirming: Confirming | None) -> Gate | None:
-        """Compare the candidate; None when the store has no result of it. A note says when what is flagged cannot be measured again here."""
+        """Compare the candidate; None when the store has no result of it.
+
+        A note says where it was not measured, and when what is flagged cannot be measured again here.
+        """
         found = self._compared(store, baseline, confirming)
+        if found and found.unmeasured:
+            self.notes.append(found.unmeasured)
         if found and confirming is None and compare.failing(found.comparisons, FLAGGED):
             self.notes.append(
                 "nothing was measured again: this machine measured the commit; call `bench-db check --confirm fresh` in a job of its own"

@@ -68,7 +68,7 @@ class Compared(Answer):
     """The verdicts on a candidate, in the order of `analysis.judge.in_order`.
 
     `candidate` is a full commit, a version or runs, as `app.baselines.candidate_of` returns it; `baseline` describes what it was compared with, `baseline_commits` are the commits that this
-    names. `history` describes whose results were compared. `plan` names the rules, `store_version` the state of the store: with both a report can be made again. `blame` has the cause of the changes of each device and suite.
+    names. `history` describes whose results were compared, and ends with `unmeasured`: where the candidate was not measured, empty when it was everywhere. `plan` names the rules, `store_version` the state of the store: with both a report can be made again. `blame` has the cause of the changes of each device and suite.
     `threshold_faults` are the defined thresholds that match no series of the store, or not the unit of one.
     `beds` has what a chart calls the test beds of series that are alike otherwise, by key.
     """
@@ -83,6 +83,7 @@ class Compared(Answer):
     comparisons: Sequence[Comparison]
     blame: Sequence[Blame] = ()
     threshold_faults: Sequence[str] = ()
+    unmeasured: str = ""
     beds: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -148,6 +149,7 @@ def compare(
     comparisons, blame = with_causes(store, judged, as_of)
     return Compared(
         history=f"{history_of(store, query, lacking)}{found.about}",
+        unmeasured=unmeasured_text(query, lacking),
         candidate=found.name,
         baseline=runs.about,
         baseline_commits=runs.commits,
@@ -178,10 +180,15 @@ def history_of(store: Database, query: BaselineQuery, lacking: Sequence[str]) ->
 
     `lacking` are the test beds and suites where the candidate was not measured.
     """
+    whose = store.history(query.as_of).about(replace(query.chosen, pr_number=None))
+    return "; ".join(part for part in (whose, unmeasured_text(query, lacking)) if part)
+
+
+def unmeasured_text(query: BaselineQuery, lacking: Sequence[str]) -> str:
+    """Name the test beds and suites where the candidate was not measured; empty without any."""
     more = len(lacking) - RULES.nearest_names
     names = ", ".join(lacking[: RULES.nearest_names]) + (f" and {more} more" if more > 0 else "")
-    whose = store.history(query.as_of).about(replace(query.chosen, pr_number=None))
-    return f"{whose}; {short(query.candidate)} is not measured on {names}" if lacking else whose
+    return f"{short(query.candidate)} is not measured on {names}" if lacking else ""
 
 
 def counts_of(

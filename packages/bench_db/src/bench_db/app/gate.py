@@ -17,6 +17,7 @@ from bench_db.app.compare import (
     failing,
     history_of,
     threshold_faults,
+    unmeasured_text,
     verdicts,
     with_causes,
 )
@@ -188,6 +189,7 @@ def check(
     moved = moved and _move(store, runs, commit, set_by)
     return Gate(
         history=history_of(store, query, lacking),
+        unmeasured=unmeasured_text(query, lacking),
         candidate=commit,
         baseline=runs.about,
         baseline_commits=runs.commits,
