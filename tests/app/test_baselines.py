@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import bench_db as api
 from bench_db import Baseline, UserError, check, compare, connect
 from tests.cli.asking import AT, compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
@@ -161,3 +162,39 @@ class TestProjects:
         assert check(shared, clone=history.path).candidate == "version:2"
         found = compare(shared, clone=history.path.parent)
         assert (found.candidate, found.history[-36:]) == ("a" * 40, "others: the newest of other is version:2"[-36:])
+
+    def test_each_has_its_setting_of_a_name(self, shared: Answers, tmp_path: Path) -> None:
+        """The one that is set first is for all devices, and the others for theirs: none replaces that of another project."""
+        for version in ("1", "2"):
+            api.set_baseline(shared, "main", f"version:{version}")
+        with shared.record("other", dut_version="3", dut_timestamp=1_700_000_003) as run:
+            run.add("f", [1.0, 1.0, 1.0], unit="s")
+        for device, version in (("one", "1"), ("other", "2")):
+            assert check(shared, dut_name=device, baseline="main", clone=tmp_path).baseline_commits == (
+                f"version:{version}",
+            )
+        assert api.set_baseline(shared, "main", "version:3").dut_name == "other"
+        assert api.set_baseline(shared, "main", "version:1").dut_name is None
+        assert {b.dut_name: b.commit for b in api.baselines(shared).baselines} == {
+            None: "version:1",
+            "other": "version:3",
+        }
+        api.clear_baseline(shared, "main")
+        assert api.set_baseline(shared, "main", "version:2").dut_name == "other"
+
+    def test_a_commit_of_several_devices_beside_another_project(self, shared: Answers) -> None:
+        api.set_baseline(shared, "main", "version:1")
+        for device in ("a", "b"):
+            with shared.record(device, commit="a" * 40, dut_timestamp=1_700_000_009) as run:
+                run.add("f", [1.0, 1.0, 1.0], unit="s")
+        with pytest.raises(UserError, match="state one of the devices of aaaaaaaaa with --dut-name: a, b"):
+            api.set_baseline(shared, "main", "a" * 40)
+        assert api.set_baseline(shared, "main", "a" * 40, dut_name="b").dut_name == "b"
+
+    def test_an_excluded_commit_beside_another_project(self, shared: Answers) -> None:
+        api.set_baseline(shared, "main", "version:1")
+        with shared.record("other", commit="a" * 40, dut_timestamp=1_700_000_009) as run:
+            run.add("f", [1.0, 1.0, 1.0], unit="s")
+        api.exclude_runs(shared, "slow disk", commit="a" * 40)
+        with pytest.raises(UserError, match=r"every run of a{40} is excluded"):
+            api.set_baseline(shared, "main", "a" * 40)

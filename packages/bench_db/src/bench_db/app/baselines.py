@@ -185,8 +185,9 @@ def set_baseline(
 ) -> Baseline:
     """Point a baseline at a commit that has results; the record as it was written.
 
-    The scope is a device, a test bed and a branch, all by default. Where several scopes apply, the narrowest is used. `at` is
-    unix seconds, now by default. Raises `UserError` when the commit has no results, or the name cannot be one.
+    The scope is a device, a test bed and a branch, all by default. Where several scopes apply, the narrowest is used. A scope of all
+    devices that another project in the store has set already becomes that of the commit's device. `at` is unix seconds, now by default.
+    Raises `UserError` when the commit has no results, or several such devices, or the name cannot be one.
     """
     stored = _stored(scope)
     chosen = Selection(dut_name=stored["dut_name"], test_bed_name=stored["testbed_name"])
@@ -194,7 +195,33 @@ def set_baseline(
         message = "there are no results of this device and test bed; 'bench-db latest' lists what there is"
         raise UserError(message)
     full = candidate_of(store, commit, replace(chosen, branch=stored["branch"])).sole()
-    return store.set_baseline(Baseline(name=checked_name(name), commit=full, set_at=_now(at), set_by=by, **stored))
+    setting = Baseline(name=checked_name(name), commit=full, set_at=_now(at), set_by=by, **stored)
+    return store.set_baseline(_beside_others(store, setting))
+
+
+def _beside_others(store: Database, setting: Baseline) -> Baseline:
+    """Narrow a setting for all devices to that of its commit, where it would replace the setting of another project.
+
+    A device with a narrowed setting keeps one while the store has other projects, because that is used in place of one for all devices.
+    Raises `UserError` for a commit of several devices.
+    """
+    alike = [b for b in store.baselines() if scope_of(replace(b, dut_name=None)) == scope_of(setting)]
+    if setting.dut_name is not None or not alike:
+        return setting
+    own = sorted(_devices(store, str(setting.commit)))
+    before = next((b for b in alike if b.dut_name is None), None)
+    measured = set() if before is None else _devices(store, str(before.commit))
+    is_foreign = bool(own) and not any(_is_for(store, measured, device) for device in own)
+    is_narrowed = any(b.dut_name in own for b in alike)
+    if not is_foreign and not (is_narrowed and len(_projects(store, store.latest()["dut_name"].unique(), None)) > 1):
+        return setting
+    if len(own) > 1:
+        message = (
+            f"baseline {setting.name!r} is set by another project of this store, or for one device; "
+            f"state one of the devices of {short(str(setting.commit))} with --dut-name: {', '.join(own)}"
+        )
+        raise UserError(message)
+    return replace(setting, dut_name=own[0])
 
 
 @on_database
@@ -475,25 +502,25 @@ def _fitting(
 ) -> dict[tuple[str, str], Baseline | None]:
     """Return the setting that applies to the candidate on each device and test bed where it was measured."""
     ours = list(_ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows())
-    measured = {str(pointer.commit): _devices(store, query, str(pointer.commit)) for pointer in named}
+    measured = {str(pointer.commit): _devices(store, str(pointer.commit), query.as_of) for pointer in named}
     of_device = {
-        dut: [pointer for pointer in named if _is_for(store, query, measured[str(pointer.commit)], dut)]
+        dut: [pointer for pointer in named if _is_for(store, measured[str(pointer.commit)], dut, query.as_of)]
         for dut in dict.fromkeys(dut for dut, _, _ in ours)
     }
     return {(dut, bed): holding(of_device[dut], (dut, bed), set(branches)) for dut, bed, branches in ours}
 
 
-def _devices(store: Database, query: BaselineQuery, commit: str) -> set[str]:
+def _devices(store: Database, commit: str, as_of: AsOf | None = None) -> set[str]:
     """Return the devices of which a commit has results."""
-    rows = store.rows(("dut_name",), Selection(everything=True), query.as_of, condition=of_name(commit))
+    rows = store.rows(("dut_name",), Selection(everything=True), as_of, condition=of_name(commit))
     return set(rows["dut_name"])
 
 
-def _is_for(store: Database, query: BaselineQuery, measured: set[str], device: str) -> bool:
+def _is_for(store: Database, measured: set[str], device: str, as_of: AsOf | None = None) -> bool:
     """Return whether a setting may apply to a device: its commit is measured in the project of the device, or of no device at all."""
     if not measured or device in measured:
         return True
-    return any(device in one and measured & one for one in _projects(store, {device, *measured}, query.as_of))
+    return any(device in one and measured & one for one in _projects(store, {device, *measured}, as_of))
 
 
 def _commit(store: Database, query: BaselineQuery, known: Iterable[Baseline]) -> str:
