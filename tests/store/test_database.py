@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from bench_db.model import Definition
 from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from bench_db.store.engine import locate
+from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import publication
 
 if TYPE_CHECKING:
@@ -219,6 +221,29 @@ class TestBeyond:
         }
         changes[change]()
         assert self.read(store, seen) is None
+
+
+class TestResultsOf:
+    """The results of a run are those with its key, whether or not a filter finds its commit."""
+
+    @pytest.mark.parametrize("commit", ["a" * 40, None])
+    def test_as_by_the_key_alone(self, tmp_path: Path, commit: str | None) -> None:
+        database = connect(tmp_path / "store", create=True)
+        for number in (1, 2):
+            run, results = publication(number)
+            database.publish([replace(result, commit=commit) for result in results], replace(run, commit=commit))
+        for key in database.runs().collect()["run_key"]:
+            found = database.results_of(database.run_record(key))
+            assert len(found) == 3
+            assert found == database.results({"run_key": key})
+
+    def test_of_a_run_that_has_lost_rows(self, tmp_path: Path) -> None:
+        database = connect(tmp_path / "store", create=True)
+        run, results = publication(1)
+        database.publish(results, run)
+        lost, *left = database.results()
+        database._engine.delete(RESULTS_TABLE, f"id = '{lost.id}'")
+        assert database.results_of(database.run_record(lost.run_key)) == left
 
 
 class TestDamage:

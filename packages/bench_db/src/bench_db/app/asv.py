@@ -81,7 +81,7 @@ def asv_files(database: Database, runs: Sequence[Run], directory: Path) -> Itera
     for key, same in builds.items():
         files: dict[str, tuple[Run, dict[_Series, dict[_Choice, Result]]]] = {}
         for run in same:
-            for result in database.results({"run_key": run.run_key}):
+            for result in database.store.results_of(run):
                 series = _series(run, result)
                 of_suite = files.setdefault(result.suite, (run, {}))[1].setdefault(series, {})
                 of_suite.setdefault(benchmarks[series].choice(result), result)
@@ -125,7 +125,7 @@ def _benchmarks(database: Database, runs: Sequence[Run]) -> dict[_Series, _Bench
     choices: dict[_Series, dict[_Choice, None]] = {}
     versions: dict[_Series, object] = {}
     for run in runs:
-        for result in database.results({"run_key": run.run_key}):
+        for result in database.store.results_of(run):
             series = _series(run, result)
             versions.setdefault(series, _facts(result)["version"] if series.is_own else None)
             choices.setdefault(series, {})[tuple(result.tags[tag] for tag in series.tags)] = None

@@ -73,7 +73,7 @@ def export_calibrax(
             directory / _MANIFEST, [_manifest(earlier | names)]
         )  # before the files: an unfinished export is known
         for key, run in records.items():
-            document, rows = _run(run, ids[key], store.results({"run_key": key}))
+            document, rows = _run(run, ids[key], store.results_of(run))
             defined |= document["metric_defs"]
             written = _json(document)
             for name in (f"runs/{ids[key]}.json", *([_MAIN] if key == baseline else [])):

@@ -39,7 +39,7 @@ def mlflow_files(database: Database, runs: Sequence[Run], directory: Path) -> It
         own = experiment_id(run.dut.name)
         experiments[run.dut.name] = max(time, experiments.get(run.dut.name, time))
         root, uri = f"{own}/{run.run_key:032x}", (directory / own / f"{run.run_key:032x}").as_uri()
-        results = database.results({"run_key": run.run_key})
+        results = database.store.results_of(run)
         failed = bool(results) and all(result.error is not None for result in results)
         yield f"{root}/meta.yaml", _yaml(_of_run(run, own, uri, time, failed=failed)), 0
         for kind, texts in (("tags", _tags(run)), ("params", run_params(run))):

@@ -132,9 +132,10 @@ def stored_run(store: Database, run: str) -> StoredRun:
     """Return one run with its results and artifacts. Raises `UserError` for none or several."""
     about = run_named(store, run)
     key = int(about["run"], 16)
+    record = store.run_record(key)
     return StoredRun(
-        run=store.run_record(key),
-        results=store.results({"run_key": key}),
+        run=record,
+        results=store.results_of(record),
         artifacts=store.artifacts(run=key),
         excluded=about["excluded"],
         rows=public(store.scan(where={"run_key": key})).collect(),

@@ -49,7 +49,7 @@ def wandb_files(database: Database, runs: Sequence[Run], directory: Path) -> Ite
         own = f"{run.run_key:016x}"
         time = run.run_time or run.dut.timestamp or run.ingested_at
         root = f"offline-run-{datetime.fromtimestamp(time, UTC):%Y%m%d_%H%M%S}-{own}"
-        results = database.results({"run_key": run.run_key})
+        results = database.store.results_of(run)
         failed = bool(results) and all(result.error is not None for result in results)
         values: dict[str, float] = {}
         goals: dict[str, Direction] = {}

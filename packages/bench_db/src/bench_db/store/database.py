@@ -902,6 +902,15 @@ class Database:
         results = self._open(RESULTS_TABLE, as_of)
         return from_table(results.rows(filter_text(where, RESULTS_TABLE.leaves, results.absent)), Result)
 
+    def results_of(self, run: Run) -> list[Result]:
+        """Return the results of a stored run as records, in the order they were published. An index finds those of its commit.
+
+        Run keys have no index: to look for one alone reads that column of all results.
+        """
+        own = {"run_key": run.run_key}
+        found = [] if run.commit is None else self.results({"commit": run.commit, **own})
+        return found if len(found) == run.results else self.results(own)
+
     @of_sound_part
     def run_record(self, key: int) -> Run:
         """Return the record of a run. Raises `UserError` when there is none with this key."""
