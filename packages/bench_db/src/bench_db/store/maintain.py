@@ -54,7 +54,8 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT, checked: bool = False) -
     The first cleaning makes space for the rest on a full disk, and nothing is compacted that has no room. Nothing is cleaned when the clocks of this machine and of the
     store disagree, or without the right to delete; the answer says so.
 
-    With `checked` the files of the projection are read, and made again where they do not match their checksums.
+    With `checked` the rollup is made from all results, and the files of the projection are read, and made again where they do not
+    match their checksums.
     """
     began = time.monotonic()
     before = len(engine.open(RESULTS_TABLE).fragments())
@@ -62,9 +63,10 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT, checked: bool = False) -
     tables = [table for table in ledger.existing(engine) if not table.derived]
     cleaning.clean(tables)
     _require_room(engine, tables, cleaning)
+    earlier = None if checked else engine.open(RESULTS_TABLE)
     for table in tables:
         _care_for(engine, table)
-    series = rollup.rebuild(engine, history(engine, math.inf))
+    series = rollup.rebuild(engine, history(engine, math.inf), earlier)
     leftovers.rebuild(engine)
     projection.renew(engine, checked=checked)
     cleaning.clean(ledger.existing(engine))

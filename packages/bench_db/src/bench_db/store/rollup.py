@@ -12,8 +12,10 @@ import logging
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow.compute as pc
 import xxhash
 
+from bench_db.arrow import ROW_CHECKSUM
 from bench_db.errors import SchemaMismatchError, StoreNotFoundError
 from bench_db.query.history import ORDER
 from bench_db.query.selection import Selection
@@ -39,10 +41,19 @@ _LANE = ("series_key", "pull_request", "branch")
 _DECIDING = ("series_key", "run_key", *ORDER, "branch", "pr_number")
 
 
-def rebuild(engine: Engine, history: History) -> int:
-    """Write the rollup of the current results; return the number of series."""
+def rebuild(engine: Engine, history: History, earlier: Snapshot | None = None) -> int:
+    """Write the rollup of the current results; return the number of series.
+
+    `earlier` is a version of the results whose newest rows are known: beside them only the rows of newer fragments are read, unless
+    rows of that version are gone.
+    """
     results = engine.open(RESULTS_TABLE)
-    rows = _newest_of(results, None, history)
+    added = None if earlier is None else _added(earlier, results)
+    if earlier is None or added is None:
+        rows = _newest_of(results, None, history)
+    else:
+        known = latest(engine, earlier, history, warning=False)
+        rows = _with_newer(known.select(ROLLUP_COLUMNS), results, added, history) if added else known
     table = rows.select(ROLLUP_COLUMNS).to_arrow().cast(SERIES_TABLE.schema)
     commits = len(history.orders)
     stamp = {"commits": commits, "stamp": history.stamp(commits)}
@@ -51,6 +62,22 @@ def rebuild(engine: Engine, history: History) -> int:
     table = table.replace_schema_metadata({**notes, **versions, CHECKSUM: _checksum(pl.DataFrame(table), notes)})
     engine.remake(SERIES_TABLE, table)
     return rows["series_key"].n_unique()
+
+
+def _added(earlier: Snapshot, results: Snapshot) -> list[Fragment] | None:
+    """Return the fragments that an earlier version does not have; None when they lack a row of one that only that version has.
+
+    A compaction moves rows as they are. Their checksums say whether they are all there, in rows that have one.
+    """
+    before = {fragment.signature: fragment for fragment in earlier.fragments()}
+    now = {fragment.signature: fragment for fragment in results.fragments()}
+    lost = [fragment for signature, fragment in before.items() if signature not in now]
+    added = [fragment for signature, fragment in now.items() if signature not in before]
+    moved = earlier.read((ROW_CHECKSUM,), fragments=lost)[ROW_CHECKSUM] if lost else None
+    if moved is None:
+        return added
+    there = results.read((ROW_CHECKSUM,), fragments=added)[ROW_CHECKSUM]
+    return added if not moved.null_count and pc.all(pc.is_in(moved, there)).as_py() else None
 
 
 def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool = True) -> pl.DataFrame:
