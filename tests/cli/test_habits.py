@@ -15,6 +15,7 @@ import pytest
 
 from bench_db.cli.main import SECTIONS, VERBS
 from bench_db.store.database import Database, connect
+from bench_db.store.tables import RESULTS_TABLE
 from tests.cli.conftest import bench_db, bench_db_process
 from tests.cli.kinds import entry, publish_all
 
@@ -215,6 +216,24 @@ class TestNoMatch:
     def test_an_empty_store_with_conditions(self, empty: Database, words: list[str]) -> None:
         answer = bench_db(*words, "--store", empty.uri)
         assert (answer.code, answer.err) == (2, "bench-db: the store has no results yet; publish some first\n")
+
+    @pytest.mark.parametrize(
+        "words", [["latest"], ["latest", "--suite", "s"], ["scan"], ["summary"], ["check"], ["trend", "f"]]
+    )
+    def test_published_runs_of_which_none_counts(self, tmp_path: Path, words: list[str]) -> None:
+        """An answer without results says that runs were published, and what has become of theirs."""
+        made = connect(tmp_path / "store", create=True)
+        publish_all(made, [entry(number, {"f": 100.0}) for number in range(3)])
+        first, *others = made.runs().collect()["run_key"]
+        made.exclude([first], reason="wrong", lifted=False, at=1_800_000_000, by="")
+        for key in others:
+            made._engine.delete(RESULTS_TABLE, f"run_key = {key}")
+        answer = bench_db(*words, "--store", made.uri)
+        assert answer.code == 2
+        assert answer.err.endswith(
+            "no results of 3 published runs count: 1 excluded, as 'bench-db run list' shows and 2 without the results, which the "
+            "store has lost (publish the files again)\n"
+        )
 
     def test_no_finding_in_a_state_is_no_error(self, store: Database) -> None:
         answer = bench_db("finding", "list", "--state", "open", "--store", store.uri)

@@ -19,13 +19,13 @@ from bench_db.app.answers import Answer, frame_of
 from bench_db.app.commit_names import sha_of
 from bench_db.app.configuration import load
 from bench_db.app.database import on_database
-from bench_db.app.runs import runs
+from bench_db.app.runs import no_results, runs
 from bench_db.errors import BaselineNotMeasuredError, UserError
 from bench_db.identity import ABBREVIATED_SHA, require_text
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
-from bench_db.query.selection import RUN, VERSION, Selection, natural_key, nearest, no_match, of_name, short
+from bench_db.query.selection import RUN, VERSION, Selection, natural_key, nearest, of_name, short
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
 from bench_db.schedule.config import FILE
@@ -264,9 +264,7 @@ def candidate_of(
     order = (pl.col("commit").is_not_null(), "commit_order", "run_time", "commit")
     found = store.latest(chosen, as_of).sort(order, descending=True)
     if found.is_empty():
-        message = (
-            f"there is no result of any commit: {no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of))}"
-        )
+        message = f"there is no result of any commit: {no_results(store, chosen, as_of)}"
         raise UserError(message)
     builds = found.unique("dut_name", keep="first", maintain_order=True)
     names = pl.coalesce("commit", VERSION + pl.col("dut_version"))

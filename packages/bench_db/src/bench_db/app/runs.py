@@ -16,7 +16,7 @@ from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
 from bench_db.identity import require_text, tag_texts
 from bench_db.model import Artifact, Result, Run
-from bench_db.query.selection import Selection, glob_pattern, is_sha, of_commit
+from bench_db.query.selection import Selection, glob_pattern, is_sha, no_match, of_commit
 from bench_db.report.artifacts import as_json as artifact_json
 from bench_db.report.frame import as_json
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from bench_db.query.selection import Tag
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 # The columns of `Database.runs` that a list of runs shows.
 SHOWN = (
@@ -140,6 +141,22 @@ def stored_run(store: Database, run: str) -> StoredRun:
         excluded=about["excluded"],
         rows=public(store.scan(where={"run_key": key})).collect(),
     )
+
+
+def no_results(store: Database, chosen: Selection, as_of: AsOf | None = None) -> str:
+    """Return why a selection has no results: the conditions that nothing meets, or why no published run has results that count."""
+    series, elsewhere = store.latest(as_of=as_of), store.elsewhere(as_of)
+    published = set(store.runs(as_of).select("run_key").collect()["run_key"])
+    if elsewhere or not (series.is_empty() and published):
+        return no_match(chosen, series, elsewhere)
+    excluded = published & store.exclusion_reasons().keys()
+    found = store.rows(("run_key",), Selection(everything=True), as_of)["run_key"]
+    reasons = {
+        "excluded, as 'bench-db run list' shows": excluded,
+        "without the results, which the store has lost (publish the files again)": published - excluded - set(found),
+    }
+    shown = " and ".join(f"{len(keys)} {reason}" for reason, keys in reasons.items() if keys)
+    return f"no results of {len(published)} published runs count: {shown or 'their commits are in no history'}"
 
 
 def newest_first(rows: pl.DataFrame) -> pl.DataFrame:

@@ -19,10 +19,11 @@ from bench_db.app.charts import effects_chart, worse_or_better
 from bench_db.app.compare import threshold_faults
 from bench_db.app.database import on_database
 from bench_db.app.engines import detecting
+from bench_db.app.runs import no_results
 from bench_db.app.scans import extents, records_of
 from bench_db.errors import ConflictError, UserError
 from bench_db.model import Change, CommitFindings, Finding, Movement, Series
-from bench_db.query.selection import Conditions, Selection, SeriesConditions, no_match, selection_of
+from bench_db.query.selection import Conditions, Selection, SeriesConditions, selection_of
 from bench_db.query.series import series_told_apart
 from bench_db.query.thresholds import Thresholds
 from bench_db.report.document import finding_json, record_json
@@ -159,7 +160,7 @@ def detect(
         chosen = replace(chosen, benchmark=benchmark)
     of = histories(store.points(chosen, as_of))
     if not len(of):
-        raise UserError(no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of)))
+        raise UserError(no_results(store, chosen, as_of))
     changes, shapes = changes_of(of, profile)
     return Detected(
         history=store.history(as_of).about(chosen),

@@ -548,11 +548,13 @@ def emit_found(
 
 
 def reason(store: Database, chosen: Selection, as_of: AsOf | None = None) -> str | None:
-    """Return why no result matches a selection; None when it has no condition."""
-    from bench_db.query.selection import no_match
+    """Return why no result matches a selection; None when it has no condition and nothing is published."""
+    from bench_db.app.runs import no_results
 
-    there, elsewhere = store.latest(as_of=as_of), store.elsewhere(as_of)
-    return None if chosen.is_empty and not (there.is_empty() and elsewhere) else no_match(chosen, there, elsewhere)
+    is_filled = not store.runs(as_of).limit(1).collect().is_empty()
+    if chosen.is_empty and not (is_filled and store.latest(as_of=as_of).is_empty()):
+        return None
+    return no_results(store, chosen, as_of)
 
 
 def screen(environment: Mapping[str, str] = os.environ) -> Screen:
