@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -608,6 +607,8 @@ class Engine:
 
         It shares what `one_look` has opened. Lance works without Python's lock, so on two cores the shorter of both is free.
         """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 no look-up needs it, and it takes 2 ms
+
         look = self._look
 
         def shared() -> None:
