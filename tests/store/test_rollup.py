@@ -47,6 +47,7 @@ class _Sequences(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.database = connect(self.directory / "store", create=True)
+        self.patch = pytest.MonkeyPatch()
 
     @rule(
         number=st.integers(0, 9),
@@ -68,6 +69,10 @@ class _Sequences(RuleBasedStateMachine):
         run, results = publication(number, rows=rows, commit_time=commit_time, place=place)
         self.database.publish(results, run, replace=True)
 
+    @rule(rows=st.integers(1, 5))
+    def read_so_many_rows_at_once(self, rows: int) -> None:
+        self.patch.setattr(rollup, "ROWS_PER_FRAGMENT", rows)
+
     @rule(checked=st.booleans())
     def optimize(self, *, checked: bool) -> None:
         maintain.optimize(self.database._engine, checked=checked)
@@ -77,6 +82,7 @@ class _Sequences(RuleBasedStateMachine):
         assert _latest(self.database).equals(_scanned(self.database))
 
     def teardown(self) -> None:
+        self.patch.undo()
         shutil.rmtree(self.directory)
 
 
@@ -100,7 +106,7 @@ class TestRebuild:
         _publish(database, range(3))
         maintain.optimize(database._engine)
         with monkeypatch.context() as patch:
-            patch.setattr(rollup, "_newest_of", None)
+            patch.setattr(rollup, "_newest_of", None)  # reads all results
             for first in (3, 6, 9):  # Lance joins rows that have an index with others when these have one, too
                 _publish(database, range(first, first + 3))
                 maintain.optimize(database._engine)

@@ -21,7 +21,7 @@ from bench_db.query.history import ORDER
 from bench_db.query.selection import Selection
 from bench_db.query.series import COMMIT_ORDER
 from bench_db.store import faults, salvage
-from bench_db.store.tables import CHECKSUM, RESULTS_TABLE, ROLLUP_COLUMNS, SERIES_TABLE
+from bench_db.store.tables import CHECKSUM, RESULTS_TABLE, ROLLUP_COLUMNS, ROWS_PER_FRAGMENT, SERIES_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +50,7 @@ def rebuild(engine: Engine, history: History, earlier: Snapshot | None = None) -
     results = engine.open(RESULTS_TABLE)
     added = None if earlier is None else _added(earlier, results)
     if earlier is None or added is None:
-        rows = _newest_of(results, None, history)
+        rows = _newest_of(results, history)
     else:
         known = latest(engine, earlier, history, warning=False)
         rows = _with_newer(known.select(ROLLUP_COLUMNS), results, added, history) if added else known
@@ -95,17 +95,17 @@ def latest(engine: Engine, results: Snapshot, history: History, *, warning: bool
         covered: dict[str, int] = json.loads(series.metadata.get(_COVER, b"{}"))
         lost = any(present.get(path) != rows for path, rows in covered.items())
         if lost or not _is_of(history, series):
-            return _newest_of(results, None, history)
+            return _newest_of(results, history)
         known = pl.DataFrame(series.read(ROLLUP_COLUMNS))
         if series.metadata.get(CHECKSUM) != _checksum(known, series.metadata):
             _LOG.info("the rollup does not match its checksum, so it is ignored until the next maintenance")
-            return _newest_of(results, None, history)
+            return _newest_of(results, history)
     except (StoreNotFoundError, SchemaMismatchError):  # no maintenance yet, or one by another release
-        return _newest_of(results, None, history)
+        return _newest_of(results, history)
     except faults.damage_errors() as error:
         faults.require_damage(error)
         _LOG.info("the rollup cannot be read, so it is ignored until the next maintenance: %s", error)
-        return _newest_of(results, None, history)
+        return _newest_of(results, history)
     newer = [fragment for fragment in fragments if fragment.file not in covered]
     return _with_newer(known, results, newer, history) if newer else history.ordered(known)
 
@@ -131,7 +131,7 @@ def fault(engine: Engine, history: History) -> tuple[str, bool]:
         return "it does not match its checksum", False
     answer, truth = (
         rows.sort("series_key", "run_key", "branch", "pr_number")
-        for rows in (latest(engine, results, history, warning=False), _newest_of(results, None, history))
+        for rows in (latest(engine, results, history, warning=False), _newest_of(results, history))
     )
     return ("" if answer.equals(truth) else "its rows are not the newest ones"), True
 
@@ -160,10 +160,13 @@ def newest_of(results: Snapshot, points: pl.DataFrame) -> pl.DataFrame:
     return found.hstack(rows.select("commit_order"))
 
 
-def _newest_of(results: Snapshot, fragments: list[Fragment] | None, history: History) -> pl.DataFrame:
-    """Return the newest rows in two passes: the narrow columns that decide, then the selected rows."""
-    points = history.ordered(pl.DataFrame(results.read((*_DECIDING, "_rowid"), fragments=fragments)))
-    chosen = points[_newest(points, history)]
+def _newest_of(results: Snapshot, history: History) -> pl.DataFrame:
+    """Return the newest rows in two passes: the narrow columns that decide, part by part, then the selected rows."""
+    columns = (*_DECIDING, "_rowid")
+    chosen = history.ordered(pl.DataFrame(results.read(columns, fragments=())))
+    for batch in results.batches(columns, fragments=results.fragments(), batch_size=ROWS_PER_FRAGMENT):
+        points = pl.concat([chosen, history.ordered(pl.DataFrame(batch))])
+        chosen = points[_newest(points, history)]
     rows = pl.DataFrame(results.take(chosen["_rowid"].to_list(), ROLLUP_COLUMNS))
     return rows.hstack(chosen.select("commit_order"))
 
