@@ -231,7 +231,7 @@ class TestNoMatch:
         answer = bench_db(*words, "--store", made.uri)
         assert answer.code == 2
         assert answer.err.endswith(
-            "no results of 3 published runs count: 1 excluded, as 'bench-db run list' shows and 2 without the results, which the "
+            "none of the published runs (3) has results that count: 1 excluded, as 'bench-db run list' shows and 2 without the results, which the "
             "store has lost (publish the files again)\n"
         )
 

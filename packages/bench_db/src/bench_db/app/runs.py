@@ -156,7 +156,7 @@ def no_results(store: Database, chosen: Selection, as_of: AsOf | None = None) ->
         "without the results, which the store has lost (publish the files again)": published - excluded - set(found),
     }
     shown = " and ".join(f"{len(keys)} {reason}" for reason, keys in reasons.items() if keys)
-    return f"no results of {len(published)} published runs count: {shown or 'their commits are in no history'}"
+    return f"none of the published runs ({len(published)}) has results that count: {shown or 'their commits are in no history'}"
 
 
 def newest_first(rows: pl.DataFrame) -> pl.DataFrame:
