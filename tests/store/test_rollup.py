@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from bench_db import Selection
 from bench_db.query.series import COLUMNS, newest
 from bench_db.store import maintain, rollup
 from bench_db.store.database import connect
+from bench_db.store.engine import Snapshot
 from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE
 from tests.strategies import publication
 from tests.support.campaigns import examples, sized
@@ -143,6 +144,22 @@ class TestRebuild:
 
 class TestLatest:
     """The rollup makes reading faster, never different."""
+
+    def test_small_files_are_read_together(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As all files are of a store that has had no maintenance yet: a question for each of them takes five times as long."""
+        _publish(database, range(4))
+        read, groups = Snapshot.read, []
+
+        def noted(self: Snapshot, *asked: Any, **how: Any) -> Any:
+            groups.append(how.get("fragments"))
+            return read(self, *asked, **how)
+
+        monkeypatch.setattr(Snapshot, "read", noted)
+        for most, parts in ((12, [4]), (6, [2, 2]), (1, [1, 1, 1, 1])):
+            groups.clear()
+            monkeypatch.setattr(rollup, "ROWS_PER_FRAGMENT", most)
+            assert database.latest().height == 3
+            assert [len(group) for group in groups if group] == parts
 
     @pytest.mark.slow
     def test_of_an_old_version(self, database: Database) -> None:

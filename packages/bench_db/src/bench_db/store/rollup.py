@@ -24,7 +24,7 @@ from bench_db.store import faults, salvage
 from bench_db.store.tables import CHECKSUM, RESULTS_TABLE, ROLLUP_COLUMNS, ROWS_PER_FRAGMENT, SERIES_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bench_db.query.history import History
     from bench_db.store.engine import Engine, Fragment, Snapshot
@@ -162,13 +162,25 @@ def newest_of(results: Snapshot, points: pl.DataFrame) -> pl.DataFrame:
 
 def _newest_of(results: Snapshot, history: History) -> pl.DataFrame:
     """Return the newest rows in two passes: the narrow columns that decide, part by part, then the selected rows."""
-    columns = (*_DECIDING, "_rowid")
-    chosen = history.ordered(pl.DataFrame(results.read(columns, fragments=())))
-    for batch in results.batches(columns, fragments=results.fragments(), batch_size=ROWS_PER_FRAGMENT):
-        points = pl.concat([chosen, history.ordered(pl.DataFrame(batch))])
-        chosen = points[_newest(points, history)]
+    before: list[pl.DataFrame] = []
+    for fragments in _parts(results.fragments()):
+        read = pl.DataFrame(results.read((*_DECIDING, "_rowid"), fragments=fragments))
+        points = pl.concat([*before, history.ordered(read)])
+        before = [points[_newest(points, history)]]
+    (chosen,) = before
     rows = pl.DataFrame(results.take(chosen["_rowid"].to_list(), ROLLUP_COLUMNS))
     return rows.hstack(chosen.select("commit_order"))
+
+
+def _parts(fragments: Iterable[Fragment]) -> Iterator[list[Fragment]]:
+    """Yield fragments, together those that have up to `ROWS_PER_FRAGMENT` rows; a list of none where there are none."""
+    part: list[Fragment] = []
+    for fragment in fragments:
+        if part and sum(one.rows for one in part) + fragment.rows > ROWS_PER_FRAGMENT:
+            yield part
+            part = []
+        part.append(fragment)
+    yield part
 
 
 def _with_newer(known: pl.DataFrame, results: Snapshot, fragments: list[Fragment], history: History) -> pl.DataFrame:
