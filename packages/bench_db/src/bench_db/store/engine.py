@@ -605,7 +605,7 @@ class Engine:
     def beside(self, action: Callable[[], object]) -> Iterator[None]:
         """Run an action in another thread during the block, and wait for it at the end, where its error is raised.
 
-        It shares what `one_look` has opened. Lance works without Python's lock, so on two cores the shorter of both is free.
+        It shares what `one_look` has opened. The requests of both to a bucket are on their way at the same time.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 no look-up needs it, and it takes 2 ms
 
