@@ -231,8 +231,8 @@ class TestNoMatch:
         answer = bench_db(*words, "--store", made.uri)
         assert answer.code == 2
         assert answer.err.endswith(
-            "none of the published runs (3) has results that count: 1 excluded, as 'bench-db run list' shows and 2 without the results, which the "
-            "store has lost (publish the files again)\n"
+            "none of the published runs (3) has results that count: 1 excluded ('bench-db run list' says why), 2 without results: they "
+            "are being published, or the store has lost them (publish the files again)\n"
         )
 
     def test_no_finding_in_a_state_is_no_error(self, store: Database) -> None:

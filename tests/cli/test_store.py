@@ -42,7 +42,9 @@ class TestStore:
             is_empty = table == "results" and command == ("latest",)  # the version before has no rows
             assert answer.code == (2 if is_empty else 0), answer.err
             assert table != "results" or "the newest manifest cannot be read" in answer.err
-            assert not is_empty or "48 without the results, which the store has lost" in answer.err
+            assert (
+                not is_empty or "48 without results: they are being published, or the store has lost them" in answer.err
+            )
 
     def test_optimize_changes_no_answer(self, demo_copy: Path) -> None:
         ask = ("latest", "--store", demo_copy, "--output", "json")

@@ -134,12 +134,15 @@ def stored_run(store: Database, run: str) -> StoredRun:
     about = run_named(store, run)
     key = int(about["run"], 16)
     record = store.run_record(key)
+    results = store.results_of(record)
+    # An index finds the rows of a commit, and runs have none.
+    of_commit = {"commit": record.commit} if {result.commit for result in results} == {record.commit} else {}
     return StoredRun(
         run=record,
-        results=store.results_of(record),
+        results=results,
         artifacts=store.artifacts(run=key),
         excluded=about["excluded"],
-        rows=public(store.scan(where={"run_key": key})).collect(),
+        rows=public(store.scan(where={"run_key": key, **of_commit})).collect(),
     )
 
 
@@ -151,11 +154,12 @@ def no_results(store: Database, chosen: Selection, as_of: AsOf | None = None) ->
         return no_match(chosen, series, elsewhere)
     excluded = published & store.exclusion_reasons().keys()
     found = store.rows(("run_key",), Selection(everything=True), as_of)["run_key"]
+    empty = published - excluded - set(found)
     reasons = {
-        "excluded, as 'bench-db run list' shows": excluded,
-        "without the results, which the store has lost (publish the files again)": published - excluded - set(found),
+        "excluded ('bench-db run list' says why)": excluded,
+        "without results: they are being published, or the store has lost them (publish the files again)": empty,
     }
-    shown = " and ".join(f"{len(keys)} {reason}" for reason, keys in reasons.items() if keys)
+    shown = ", ".join(f"{len(keys)} {reason}" for reason, keys in reasons.items() if keys)
     return f"none of the published runs ({len(published)}) has results that count: {shown or 'their commits are in no history'}"
 
 
